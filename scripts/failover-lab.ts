@@ -5,7 +5,10 @@ import { type EventOutcome, FailoverLab, type Played } from '../test/support/fai
 
 type Play = (lab: FailoverLab) => Promise<EventOutcome>;
 
+/** Each proxy asks once in turn. */
+let asked = 0;
 const EVENTS: readonly (readonly [name: string, play: Play])[] = [
+  ['`spillway failover`', (lab) => lab.switched(asked++ % lab.proxies.length)],
   ['`SENTINEL FAILOVER`', (lab) => lab.planned()],
   ['primary frozen for 5 s, then awake', (lab) => lab.frozen(5000)],
   ['primary killed (`kill -9`)', (lab) => lab.killed()],

@@ -1,7 +1,7 @@
 // The text of `--help` of explain, stats, top, report and simulate below the list of flags. Text only.
 import { exitStatusHelp } from './exit.js';
 
-const ENVIRONMENT = `
+export const ASK_ENVIRONMENT = `
 Environment:
   SPILLWAY_CONFIG             as --config
   SPILLWAY_ADMIN              host:port of the admin server; overrides admin.listen in the file
@@ -35,7 +35,7 @@ Examples:
       A whole command with two keys; explains both.
   spillway explain cache:1 --admin http://127.0.0.1:9380 --json
       From a running proxy, as JSON (docs/API.md lists the fields).
-${ENVIRONMENT}${EXIT_STATUS}`;
+${ASK_ENVIRONMENT}${EXIT_STATUS}`;
 
 export const STATS_MANUAL = `
 Description:
@@ -50,7 +50,7 @@ Examples:
       Rules and patterns that begin with cache, as JSON.
   spillway stats --admin http://10.0.0.7:9380
       The proxy on another machine; this needs its token.
-${ENVIRONMENT}${EXIT_STATUS}`;
+${ASK_ENVIRONMENT}${EXIT_STATUS}`;
 
 export const TOP_MANUAL = `
 Description:
@@ -65,7 +65,7 @@ Examples:
       The rules with most refusals first, over five seconds.
   spillway top | head -n 8
       One table, without colors.
-${ENVIRONMENT}${EXIT_STATUS}`;
+${ASK_ENVIRONMENT}${EXIT_STATUS}`;
 
 export const REPORT_MANUAL = `
 Description:
@@ -79,7 +79,7 @@ Examples:
       The last hour.
   spillway report --window 24h --json
       The last day, as JSON (docs/API.md lists the fields).
-${ENVIRONMENT}${EXIT_STATUS}`;
+${ASK_ENVIRONMENT}${EXIT_STATUS}`;
 
 export const SIMULATE_MANUAL = `
 Description:
@@ -98,4 +98,4 @@ Examples:
       For five minutes, refuse every write that bands can refuse.
   spillway simulate off
       End it now.
-${ENVIRONMENT}${EXIT_STATUS}`;
+${ASK_ENVIRONMENT}${EXIT_STATUS}`;

@@ -65,6 +65,18 @@ export const EXIT_STATUS = {
       CONFIG,
     ],
   },
+  failover: {
+    commands: ['spillway failover'],
+    rows: [
+      [ExitCode.OK, 'switched; with --dry-run: a switch could take place now'],
+      [
+        ExitCode.FAILURE,
+        'refused or failed, or the proxy did not answer; the message says why and what to do',
+      ],
+      USAGE,
+      CONFIG,
+    ],
+  },
   doctor: {
     commands: ['spillway doctor'],
     rows: [

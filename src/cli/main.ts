@@ -9,6 +9,7 @@ import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUA
 import { declareDoctor } from './doctor-command.js';
 import { secondsFlag } from './duration-flags.js';
 import { complain, ExitCode, exitStatusHelp, PASSWORD_SEEN } from './exit.js';
+import { declareFailover } from './failover-command.js';
 import { hideOwnPasswords } from './hide-passwords.js';
 import { declareInit } from './init-command.js';
 import { MANUAL } from './main-help.js';
@@ -43,6 +44,7 @@ const program = new Command('spillway')
       'top [options]',
       'report [options]',
       'simulate [options] <pressure>|off',
+      'failover [options]',
       'analyze [options]',
       'sweep [options]',
       'doctor [options]',
@@ -175,6 +177,7 @@ addAskOptions(program.command('simulate'))
     process.exitCode = await simulateCommand(share, inherited(own), process.env);
   });
 
+declareFailover(program, inherited);
 declareAnalyze(program, inherited);
 declareSweep(program, inherited);
 declareDoctor(program, inherited);

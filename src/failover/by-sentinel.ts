@@ -4,6 +4,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { FollowedSnapshot, WhereaboutsState } from '../observe/snapshots/failover.js';
+import { PauseTimes } from '../observe/stats/pause-times.js';
 import type { Decision, ViewOptions } from './decisions.js';
 import { askWhetherPrimary, type FenceAnswer } from './fence.js';
 import type { NatMap } from './nat-map.js';
@@ -46,6 +47,7 @@ export class BySentinel implements Whereabouts {
   /** By Sentinel: why it does not answer; null: it answers. */
   private readonly errors: (string | null)[];
   private readonly counts = { switched: 0, returned: 0, timedOut: 0, pausedMs: 0, lastPauseMs: 0 };
+  private readonly pauses = new PauseTimes();
   private events: WhereaboutsEvents | undefined;
   private timer: NodeJS.Timeout | undefined;
   /**
@@ -113,6 +115,43 @@ export class BySentinel implements Whereabouts {
     this.act(this.view.sign(sign, this.options.clock()));
   }
 
+  /** Why no planned switch can begin now; undefined: it can. */
+  get hindrance(): string | undefined {
+    const { state, reason, blind } = this.view;
+    if (state === 'paused') return `clients wait for a primary already: ${reason}`;
+    if (state === 'gone') return `there is no primary: ${reason}`;
+    const { length } = this.agreeing;
+    const { sentinels } = this.options;
+    if (blind !== null) return blind;
+    if (length > sentinels.length / 2) return undefined;
+    return `only ${length} of ${sentinels.length} Sentinels name the primary in use, and a majority must`;
+  }
+
+  /** The Sentinels that name the primary in use, by their numbers. */
+  get agreeing(): (readonly [number: number, address: PrimaryAddress])[] {
+    const { address } = this.view;
+    return this.options.sentinels.flatMap((sentinel, i) =>
+      sameAddress(this.view.named(i), address) ? [[i, sentinel] as const] : [],
+    );
+  }
+
+  /** Makes clients wait for a planned switch, until it ends or release(). Returns whether it does: not in another pause. */
+  hold(reason: string): boolean {
+    if (this.view.state !== 'here') return false;
+    this.act(this.view.hold(reason, this.options.clock()));
+    return true;
+  }
+
+  /** The planned switch does not take place. */
+  release(): void {
+    this.act(this.view.release(this.options.clock()));
+  }
+
+  /** This Sentinel has accepted the planned switch. */
+  switching(sentinel: number): void {
+    this.act(this.view.switching(sentinel, this.options.clock()));
+  }
+
   snapshot(): FollowedSnapshot {
     const { view, options } = this;
     const { state, address, reason, blind } = view;
@@ -126,6 +165,7 @@ export class BySentinel implements Whereabouts {
         return { host, port, state, error: silent ? (this.errors[i] as string | null) : null };
       }),
       ...this.counts,
+      pauses: this.pauses.snapshot(),
     };
   }
 
@@ -184,6 +224,7 @@ export class BySentinel implements Whereabouts {
   }
 
   private waited(milliseconds: number): void {
+    this.pauses.record(milliseconds);
     this.counts.pausedMs += milliseconds;
     this.counts.lastPauseMs = milliseconds;
   }

@@ -6,7 +6,8 @@
 // - there is one address; it changes only in a `resume`, which comes only after `pause` or `gone`;
 // - it resumes only at an address whose server said that it is primary, asked after the last reason for doubt;
 // - it changes to the address that a majority names (or, if no majority answers and `onMinority` allows it, to a higher epoch;
-//   or, with resume "promoted", to the server that a Sentinel promotes, for as long as the others may need to follow).
+//   or, with resume "promoted", to the server that a Sentinel promotes, for as long as the others may need to follow);
+// - while a planned switch holds it, a pause ends at another address, or not before its limit.
 import type { WhereaboutsState } from '../observe/snapshots/failover.js';
 import { type Decision, type FenceResult, type SentinelEvent, SIGNS, type ViewOptions } from './decisions.js';
 import { type Answer, type Vote, Votes } from './votes.js';
@@ -46,6 +47,9 @@ export class SentinelView {
   /** Until this time Spillway may be ahead of the other Sentinels, on the word of one. */
   private aheadUntil = 0;
   private calmUntil = 0;
+  /** The pause is for a planned switch; and as long as it is held, it does not end at the same address. */
+  private isPlanned = false;
+  private isHeld = false;
   /** A sign that came in a calm time is being checked. */
   private verifying: Sign | undefined;
   /** Pauses in a row that a sign caused and that ended because the server was primary. */
@@ -109,6 +113,32 @@ export class SentinelView {
     return this.take();
   }
 
+  /** Pauses for a planned switch, until the primary has moved or release(). Only when `here`. */
+  hold(reason: string, now: number): Decision[] {
+    if (this.state !== 'here') return [];
+    this.pause(reason, now, true);
+    this.isHeld = true;
+    return this.take();
+  }
+
+  /** The planned switch does not take place: the pause ends at the same address, once its server says that it is primary. */
+  release(now: number): Decision[] {
+    if (!this.isHeld) return [];
+    this.isHeld = false;
+    this.ask();
+    this.look(now);
+    return this.take();
+  }
+
+  /** This Sentinel has accepted the planned switch: from now on it counts as any other failover. */
+  switching(sentinel: number, now: number): Decision[] {
+    if (!this.isHeld) return [];
+    this.isHeld = false;
+    this.failoverAt ??= now;
+    if (this.announcer < 0) this.announcer = sentinel;
+    return this.take();
+  }
+
   fenced({ address, askedAt, trouble }: FenceResult, now: number): Decision[] {
     const target = this.target(now);
     if (target === undefined || !sameAddress(target.address, address) || askedAt < this.doubtAt) return [];
@@ -126,6 +156,7 @@ export class SentinelView {
     this.look(now);
     if (this.state === 'paused' && now - this.since >= this.options.pauseMs) {
       this.state = 'gone';
+      this.isHeld = false;
       this.reason = this.whyGone(now);
       this.out.push({ type: 'gone', reason: this.reason });
     }
@@ -206,7 +237,7 @@ export class SentinelView {
   }
 
   private mayReturn(now: number): boolean {
-    if (this.address === undefined) return false;
+    if (this.address === undefined || this.isHeld) return false;
     const leaving = this.votes.leaving(this.address);
     if (this.failoverAt === undefined) return !leaving || now - this.since >= SWITCH_LIMIT_MS;
     return !leaving && now - this.failoverAt >= SWITCH_LIMIT_MS;
@@ -224,13 +255,14 @@ export class SentinelView {
     return liar?.sentinel === sentinel && now < liar.until && sameAddress(liar.address, address);
   }
 
-  private pause(reason: string, now: number): void {
+  private pause(reason: string, now: number, planned = false): void {
     Object.assign(this, { state: 'paused', reason, since: now, doubtAt: now, lastTrouble: '' });
     this.failoverAt = undefined;
     this.promised = undefined;
     this.leaves = undefined;
     this.announcer = -1;
     this.verifying = undefined;
+    this.isPlanned = planned;
     this.out.push({ type: 'pause', reason });
     this.ask();
   }
@@ -241,7 +273,8 @@ export class SentinelView {
     const agreed = sameAddress(this.votes.majority(Math.max(this.since, now - FRESH_MS))?.address, address);
     if (!moved && this.promised !== undefined)
       this.liar = { sentinel: this.announcer, address: this.promised, until: now + DISBELIEF_MS };
-    this.falseAlarms = moved || this.failoverAt !== undefined ? 0 : this.falseAlarms + 1;
+    this.falseAlarms = moved || this.isPlanned || this.failoverAt !== undefined ? 0 : this.falseAlarms + 1;
+    this.isHeld = false;
     this.aheadUntil = agreed || !moved ? 0 : now + SWITCH_LIMIT_MS;
     this.address = address;
     this.epoch = epoch;

@@ -50,8 +50,7 @@ export function answerOf(
   map: NatMap,
 ): Omit<Answer, 'askedAt'> | undefined {
   if (!Array.isArray(master) || !Array.isArray(address)) return undefined;
-  const fields = new Map<string, string>();
-  for (let i = 0; i + 1 < master.length; i += 2) fields.set(String(master[i]), String(master[i + 1]));
+  const fields = fieldsOf(master);
   const named = addressOf(address[0], address[1], map);
   const epoch = Number(fields.get('config-epoch'));
   if (named === undefined || !Number.isSafeInteger(epoch)) return undefined;
@@ -64,6 +63,14 @@ export function answerOf(
   };
 }
 
+/** Names and values in turn. */
+export function fieldsOf(reply: unknown): ReadonlyMap<string, string> {
+  const words = Array.isArray(reply) ? reply : [];
+  const fields = new Map<string, string>();
+  for (let i = 0; i + 1 < words.length; i += 2) fields.set(String(words[i]), String(words[i + 1]));
+  return fields;
+}
+
 function moving(
   type: 'promoting' | 'switched',
   from: PrimaryAddress | undefined,
@@ -72,7 +79,8 @@ function moving(
   return from === undefined || address === undefined ? undefined : { type, from, address };
 }
 
-function addressOf(host: unknown, port: unknown, map: NatMap): PrimaryAddress | undefined {
+/** undefined: no address that can be connected to. */
+export function addressOf(host: unknown, port: unknown, map: NatMap): PrimaryAddress | undefined {
   const number = Number(port);
   if (typeof host !== 'string' || host === '' || !Number.isInteger(number) || number < 1 || number > 65_535)
     return undefined;

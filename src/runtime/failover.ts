@@ -4,6 +4,7 @@
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { BySentinel } from '../failover/by-sentinel.js';
+import type { PlannedSwitch } from '../failover/planned-switch.js';
 import {
   nameOf,
   type PrimaryAddress,
@@ -19,7 +20,7 @@ import type { Readiness } from './readiness.js';
 
 export interface FailoverParts {
   readonly service: {
-    pause(): Promise<void>;
+    pause(): Promise<boolean>;
     moved(address: PrimaryAddress): void;
     resume(): void;
     gone(): void;
@@ -31,6 +32,11 @@ export interface FailoverParts {
   readonly memoryMoved: (reading: Reading) => string | undefined;
   readonly log: Logger;
   readonly events: EventLog;
+  /** undefined: no switch can be planned. `settled`: what the last pause() of the service resolves with. */
+  readonly plan?: (
+    settled: () => Promise<boolean>,
+    said: (text: string, failed: boolean) => void,
+  ) => PlannedSwitch | undefined;
 }
 
 /** A shorter pause that ends with the same primary is not reported: only a connection was lost. */
@@ -42,7 +48,7 @@ export function whereaboutsOf(
   secure: UpstreamTls | undefined,
   clock: () => number,
   log: Logger,
-): Whereabouts | undefined {
+): BySentinel | undefined {
   const { failover, username, password, connectTimeoutMs } = upstream;
   if (failover === undefined) return undefined;
   return new BySentinel({
@@ -63,11 +69,19 @@ export class Failover {
   private waited = 0;
   private was: PrimaryAddress | undefined;
   private pausedReason = '';
+  private settled: Promise<boolean> = Promise.resolve(true);
+  /** undefined: no switch can be planned, because there are no Sentinels. */
+  readonly planned: PlannedSwitch | undefined;
 
   constructor(
     private readonly whereabouts: Whereabouts,
     private readonly parts: FailoverParts,
-  ) {}
+  ) {
+    this.planned = parts.plan?.(
+      () => this.settled,
+      (text, failed) => this.tellPlanned(text, failed),
+    );
+  }
 
   /** Resolves when the primary is known, or could not be found at once: only then may anything listen. */
   async start(): Promise<StartedFailover> {
@@ -117,12 +131,14 @@ export class Failover {
   }
 
   close(): void {
+    this.planned?.close();
     this.whereabouts.close();
   }
 
   private paused(reason: string): void {
     this.pausedReason = reason;
-    this.parts.service.pause().catch(() => {});
+    this.settled = this.parts.service.pause();
+    this.settled.catch(() => {});
     this.parts.log.debug({ reason }, 'clients wait: the primary may be about to change');
   }
 
@@ -151,6 +167,7 @@ export class Failover {
       if (this.isListening) void listener.reopen();
     }
     this.tellResumed(address, moved, pausedMs, was);
+    this.planned?.resumed(address, moved, pausedMs, this.waited);
   }
 
   private gone(reason: string): void {
@@ -162,6 +179,7 @@ export class Failover {
     if (this.isListening) listener.shut();
     log.error({ reason }, 'there is no primary, so Spillway closes its data port until there is one');
     this.record(`there is no primary, so the data port is closed: ${reason}`);
+    this.planned?.gone(reason);
   }
 
   private blind(reason: string | null): void {
@@ -202,6 +220,12 @@ export class Failover {
       );
       this.record(`primary is still ${primary}, paused ${long} (${this.pausedReason}), ${clients}`);
     }
+  }
+
+  private tellPlanned(text: string, failed: boolean): void {
+    if (failed) this.parts.log.warn(text);
+    else this.parts.log.info(text);
+    this.record(text);
   }
 
   private record(text: string): void {

@@ -26,10 +26,11 @@ import { Advisor } from './advisor.js';
 import { adminConnections, readRoom } from './capacity.js';
 import { consoleAnswers } from './console-answers.js';
 import { Explainer } from './explainer.js';
-import { Failover, whereaboutsOf } from './failover.js';
+import { Failover, type FailoverParts, whereaboutsOf } from './failover.js';
 import { type Figures, figuresOf } from './figures.js';
 import type { LogLosses } from './log/log-output.js';
 import { MemoryControl } from './memory-control.js';
+import { plannedSwitchOf } from './planned-switch.js';
 import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Reloader, type ReloadSource } from './reload.js';
@@ -264,7 +265,9 @@ export class SpillwayProxy {
     if (whereabouts === undefined) return undefined;
     const { monitor } = memoryControl;
     const memoryMoved = (reading: Reading) => memoryControl.moved(reading);
-    return new Failover(whereabouts, { service, listener, monitor, memoryMoved, log, events });
+    const plan: FailoverParts['plan'] = (settled, said) =>
+      plannedSwitchOf(config, upstream.tls, clock, whereabouts, settled, said);
+    return new Failover(whereabouts, { service, listener, monitor, memoryMoved, log, events, plan });
   }
 
   private async startAdmin(alerts: Alerts, sweep: SweepJob): Promise<AdminServer | undefined> {
@@ -285,6 +288,7 @@ export class SpillwayProxy {
       log,
       version: VERSION,
       config: () => reloader.snapshot(),
+      failover: this.failover?.planned,
       setRehearsal: (request) => this.memoryControl.setRehearsal(request),
       reload: () => reloader.reload('POST /api/reload'),
       health: () => ({ live: true }),

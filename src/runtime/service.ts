@@ -56,10 +56,11 @@ export interface Service {
   /** The server refuses connections: closes the clients that share. Others end with their own connections. */
   serverGone(): void;
   /**
-   * The primary may be about to change: no new command goes up from this call on, and clients wait. Resolves when each worker
-   * has confirmed it. Pauses, moves and their ends do nothing if the server's address is fixed.
+   * The primary may be about to change: no new command goes up from this call on, and clients wait. What has begun may go on for
+   * a moment. Resolves with true when that is over, and nothing more is acknowledged to clients; with false when a worker has
+   * not confirmed it in time. Pauses, moves and their ends do nothing if the server's address is fixed.
    */
-  pause(): Promise<void>;
+  pause(): Promise<boolean>;
   /** The primary has moved: cuts all connections to the old address; new ones lead to the new one. */
   moved(address: { readonly host: string; readonly port: number }): void;
   /** The pause is over. */

@@ -110,8 +110,10 @@ export class SingleProcess implements Service {
     this.plane.clients.serverGone();
   }
 
-  async pause(): Promise<void> {
+  async pause(): Promise<boolean> {
     this.plane.clients.pause();
+    await this.plane.clients.settled();
+    return true;
   }
 
   moved(address: { readonly host: string; readonly port: number }): void {

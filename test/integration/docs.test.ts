@@ -1,6 +1,7 @@
 // Holds docs/API.md and docs/METRICS.md to what the admin server really answers, both ways.
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import type { PlannedSwitchSnapshot, SwitchPlanSnapshot } from '../../src/observe/snapshots/failover.js';
 import { withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -16,6 +17,11 @@ const MEASURED = ['lowBytesPerSecond', 'highBytesPerSecond', 'overSeconds'];
 const LATER = ['errorBytes', 'expiringBytes', 'expiringKeys', 'largeKeys', 'firstAt', 'lifetime'];
 /** Fields that need a server that evicts. */
 const EVICTING = ['livesSeconds', 'ofSeconds', 'errorSeconds'];
+
+/** Fields of /api/failover, which need Sentinels. */
+const SWITCHING: readonly (keyof PlannedSwitchSnapshot | keyof SwitchPlanSnapshot)[] = [
+  ...(['replicaMs', 'pauseMs', 'startedAt', 'pausedMs'] as const),
+];
 
 /** All field names in a JSON answer; `opaque` objects are keyed by data or are the config's own. */
 function fieldNames(value: unknown, opaque: readonly string[], into = new Set<string>()): Set<string> {
@@ -69,6 +75,7 @@ t.test('every field and metric is documented, and every documented one exists', 
     ...MEASURED,
     ...LATER,
     ...EVICTING,
+    ...SWITCHING,
   ])
     shown.add(name);
 

@@ -3,13 +3,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { EXIT_STATUS } from '../../src/cli/exit.js';
 import { builtMain } from '../support/built.js';
 import { withFolder } from '../support/folder.js';
-import { closedPort, listen } from '../support/listen.js';
+import { closedPort, listen, serving } from '../support/listen.js';
 import { withProxy } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
@@ -107,6 +108,18 @@ t.test('every exit code of the table is what the program ends with', async (t) =
       1: async () => run(['stats'], { env: { SPILLWAY_ADMIN: `127.0.0.1:${await closedPort()}` } }),
       64: usage('stats'),
       78: config('stats'),
+    },
+    failover: {
+      // A real one, which needs Sentinels: failover-planned.test.ts.
+      0: async () => {
+        const plan = { primary: 'a:1', quorum: 'OK', replicas: [], replicaMs: 1, pauseMs: 1300 };
+        const proxy = createHttpServer((_, response) => response.end(JSON.stringify({ plan })));
+        const env = { SPILLWAY_ADMIN: `127.0.0.1:${await serving(t, proxy)}` };
+        return run(['failover', '--dry-run'], { env });
+      },
+      1: () => run(['failover', '--dry-run'], { env: admin }),
+      64: usage('failover'),
+      78: config('failover'),
     },
     doctor: {
       0: () => run(['doctor', '-u', url, '--fail-on', 'critical']),

@@ -10,6 +10,7 @@ import { until } from './wait.js';
 
 const PATIENCE = { timeoutMs: 90_000 };
 const WRITERS = 4;
+export const TOKEN = 'a-token-of-the-failover-lab';
 
 export interface Variant {
   readonly pool: 'session' | 'command';
@@ -75,6 +76,7 @@ export class FailoverLab {
         proxy: await withProxy(t, {
           redis: { port: 0 },
           config: options,
+          secrets: { adminToken: TOKEN },
           log: log ?? pino({ level: 'silent' }),
         }),
       });
@@ -123,6 +125,24 @@ export class FailoverLab {
 
   planned(): Promise<EventOutcome> {
     return this.play(() => this.rig.failover());
+  }
+
+  /** `spillway failover`, by one of the proxies: a number of `proxies`. */
+  switched(asked: number): Promise<EventOutcome> {
+    return this.play(async (primary) => {
+      const { proxy } = this.proxies[asked] as Through;
+      const begun = (await proxy.post('/api/failover', {})) as { switch?: unknown };
+      if (begun.switch === undefined) throw new Error(JSON.stringify(begun));
+      await until(
+        async () => {
+          const { state, error } = await switchOf(proxy);
+          if (state === 'failed') throw new Error(`the switch failed: ${error}`);
+          return state === 'done';
+        },
+        { ...PATIENCE, describe: 'the switch to end' },
+      );
+      return this.rig.moved(primary);
+    });
   }
 
   /** kill -9; the server is started again in the end. */
@@ -177,6 +197,21 @@ interface FailoverState {
 export async function failoverOf(proxy: TestProxy): Promise<FailoverState> {
   const { failover } = (await proxy.admin('/api/connections')) as { failover: FailoverState };
   return failover;
+}
+
+interface SwitchState {
+  readonly state: string;
+  readonly from: string;
+  readonly to: string;
+  readonly replicaMs: number | null;
+  readonly pausedMs: number | null;
+  readonly waited: number | null;
+  readonly error: string | null;
+}
+
+export async function switchOf(proxy: TestProxy): Promise<SwitchState> {
+  const { switch: run } = (await proxy.admin('/api/failover')) as { switch: SwitchState };
+  return run;
 }
 
 async function addressOf(proxy: TestProxy): Promise<string | null> {

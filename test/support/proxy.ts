@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
 import { type ProxyParts, type StartedProxy, startProxy } from '../../src/runtime/proxy.js';
-import { type AskAdmin, adminAt } from './ask-admin.js';
+import { type AskAdmin, adminAt, type PostAdmin, postAt } from './ask-admin.js';
 import type { TestScope } from './redis.js';
 
 export interface ProxyOptions {
@@ -25,6 +25,8 @@ export interface TestProxy {
   readonly adminPort: number | undefined;
   readonly running: StartedProxy;
   readonly admin: AskAdmin;
+  /** Needs `secrets.adminToken`. */
+  readonly post: PostAdmin;
 }
 
 /** Under which kind of pooling the tests run that do not choose one themselves. */
@@ -66,10 +68,13 @@ export async function withProxy(
   });
   t.teardown(() => running.stop(0));
   const adminPort = running.adminAddress?.port;
+  const token = secrets?.adminToken;
+  const base = `http://127.0.0.1:${adminPort}`;
   return {
     port: running.address.port,
     adminPort,
     running,
-    admin: adminAt(`http://127.0.0.1:${adminPort}`),
+    admin: adminAt(base, token),
+    post: postAt(base, token),
   };
 }

@@ -1,5 +1,7 @@
 // The snapshot of the code that follows a primary that may move. Field names are an API. Types only.
 
+import type { PausesSnapshot } from '../stats/pause-times.js';
+
 /** `here`: commands go to the address. `paused`: clients wait. `gone`: there is no primary, and the data port is closed. */
 export type WhereaboutsState = 'here' | 'paused' | 'gone';
 
@@ -12,6 +14,51 @@ export interface SentinelSnapshot {
   readonly state: (typeof SENTINEL_STATES)[number];
   /** Why it does not answer; null: it does. */
   readonly error: string | null;
+}
+
+/** `waiting`: for the replicas; `switching`: Sentinel has been told to promote one. */
+export const SWITCH_STATES = ['waiting', 'switching', 'done', 'failed'] as const;
+
+/** A planned switch that goes on or has ended. In the answers of /api/failover. */
+export interface PlannedSwitchSnapshot {
+  readonly state: (typeof SWITCH_STATES)[number];
+  /** host:port of the old primary. */
+  readonly from: string;
+  /** Of the new one; until `done`, the replica that Sentinel will probably choose. */
+  readonly to: string;
+  readonly startedAt: string;
+  /** How long the replicas needed, after clients had paused, to get everything. */
+  readonly replicaMs: number | null;
+  /** How long clients waited, and how many did. */
+  readonly pausedMs: number | null;
+  readonly waited: number | null;
+  /** Why it failed; null: it did not. */
+  readonly error: string | null;
+}
+
+/** Why no planned switch can take place now; nothing has changed. */
+export interface SwitchRefusal {
+  readonly refused: string;
+}
+
+/** What a planned switch would do now. */
+export interface SwitchPlanSnapshot {
+  readonly primary: string;
+  /** What the Sentinel answers to CKQUORUM. */
+  readonly quorum: string;
+  readonly replicas: readonly {
+    readonly address: string;
+    /** It would become the primary. */
+    readonly chosen: boolean;
+    readonly priority: number | null;
+    readonly behindBytes: number | null;
+    /** Why it cannot become the primary; null: it can. */
+    readonly unfit: string | null;
+  }[];
+  /** How long the replicas just needed to get what the primary had. */
+  readonly replicaMs: number;
+  /** How long clients would wait, about. */
+  readonly pauseMs: number;
 }
 
 export interface FollowedSnapshot {
@@ -32,6 +79,8 @@ export interface FollowedSnapshot {
   /** How long clients have waited in all of them together, and in the last one. */
   readonly pausedMs: number;
   readonly lastPauseMs: number;
+  /** How many pauses were how long. */
+  readonly pauses: PausesSnapshot;
 }
 
 /** In GET /api/connections. */

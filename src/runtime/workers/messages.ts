@@ -167,6 +167,8 @@ export type FromWorker =
   | { readonly type: 'upstreamReadonly' }
   /** The worker has applied the news of this epoch. `waiting`: its clients that have something to send. */
   | { readonly type: 'upstreamHeard'; readonly epoch: number; readonly waiting: number }
+  /** The pause of this epoch has come so far that nothing more is acknowledged to its clients. */
+  | { readonly type: 'upstreamSettled'; readonly epoch: number }
   /** A round of PROXY questions. The next one is sent when this one is answered or given up. */
   | { readonly type: 'asked'; readonly question: number; readonly asked: readonly ConsoleQuestion[] }
   /** The last message. */

@@ -148,6 +148,8 @@ function start({
     if (news.epoch > epoch) {
       epoch = news.epoch;
       plane.follow(news);
+      if (news.state === 'paused')
+        void plane.clients.settled().then(() => primary.post({ type: 'upstreamSettled', epoch: news.epoch }));
     }
     primary.post({ type: 'upstreamHeard', epoch, waiting });
   };

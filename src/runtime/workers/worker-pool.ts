@@ -149,8 +149,14 @@ export class WorkerPool implements Service {
     this.tellAll({ type: 'serverGone' });
   }
 
-  pause(): Promise<void> {
-    return this.tellUpstream('paused');
+  async pause(): Promise<boolean> {
+    const workers = this.set.all;
+    const told = this.tellUpstream('paused');
+    const { news } = this;
+    await told;
+    if (news === undefined) return true;
+    const settled = await Promise.all(workers.map((worker) => worker.settled(news, PAUSE_LIMIT_MS)));
+    return settled.every(Boolean);
   }
 
   moved(address: { readonly host: string; readonly port: number }): void {

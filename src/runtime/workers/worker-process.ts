@@ -74,6 +74,7 @@ export class WorkerProcess {
   /** Where the primary is, as last sent, and what the worker has confirmed. */
   private news: UpstreamNews | undefined;
   private heardEpoch = 0;
+  private settledEpoch = 0;
   private tellingAgain: NodeJS.Timeout | undefined;
   /** Its clients that waited when it confirmed that. */
   heldUp = 0;
@@ -170,6 +171,15 @@ export class WorkerProcess {
     await this.until(() => this.heardEpoch >= news.epoch, limitMs);
   }
 
+  /**
+   * After tellUpstream() of a pause: resolves when nothing more is acknowledged to its clients, or after `limitMs`. Returns
+   * whether that is so.
+   */
+  async settled({ epoch }: UpstreamNews, limitMs: number): Promise<boolean> {
+    await this.until(() => this.settledEpoch >= epoch, limitMs);
+    return !this.isReady || this.settledEpoch >= epoch;
+  }
+
   private sendNews(pressure?: Extract<ToWorker, { type: 'upstream' }>['pressure']): void {
     const { news } = this;
     if (news === undefined || this.heardEpoch >= news.epoch) {
@@ -261,6 +271,9 @@ export class WorkerProcess {
       case 'upstreamHeard':
         this.heardEpoch = message.epoch;
         this.heldUp = message.waiting;
+        break;
+      case 'upstreamSettled':
+        this.settledEpoch = message.epoch;
         break;
       case 'asked':
         void this.reply(message.question, message.asked);

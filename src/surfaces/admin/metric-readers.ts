@@ -12,6 +12,7 @@ import type { WorkerSnapshot } from '../../observe/snapshots/workers.js';
 import { STATES } from '../../observe/state/service-state.js';
 import type { RefusalCounts, SparedCounts } from '../../observe/stats/counters.js';
 import type { LatencySnapshot } from '../../observe/stats/latency.js';
+import type { PausesSnapshot } from '../../observe/stats/pause-times.js';
 import type { RuleStats } from '../../observe/stats/snapshot.js';
 import type { Label, Reader, Scrape } from './metric-labels.js';
 import type { Sample } from './snapshot-metric.js';
@@ -207,9 +208,16 @@ export const addedLatency: Reader = {
   ],
 };
 
+/** How long clients waited for a primary. With a fixed address it has no line. */
+export const pauseTimes: Reader = {
+  labels: ['le'],
+  read: ({ connections: { failover } }, name) =>
+    failover === null ? [] : histogram(name, failover.pauses, {}),
+};
+
 function histogram(
   name: string,
-  { buckets, samples, sumSeconds }: LatencySnapshot,
+  { buckets, samples, sumSeconds }: LatencySnapshot | PausesSnapshot,
   labels: Readonly<Record<string, string>>,
 ): Sample[] {
   const bucket = (count: number, le: number | string): Sample => ({

@@ -12,6 +12,7 @@ import {
 import type { Span } from '../../observe/history/history.js';
 import { addGuard } from './auth.js';
 import { readExplainQuery } from './explain-query.js';
+import { addFailover } from './failover-route.js';
 import { addLiveStream } from './live-stream.js';
 import { createMetrics } from './metrics.js';
 import { addPage } from './page-files.js';
@@ -27,6 +28,8 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/config': 'The configuration in effect, and the outcome of the last reload.',
   '/api/reload': 'POST: read the configuration again.',
   '/api/simulate': 'POST { pressure, seconds }: begin a rehearsal at that pressure. DELETE: end it.',
+  '/api/failover':
+    'POST {}: switch to a replica by Sentinel, without losing a write; { dryRun: true }: what that would do. GET: how it goes.',
   '/api/memory': 'The last reading of memory, the pressure, and how much of each priority is refused.',
   '/api/connections': 'Clients, connections, bytes and commands.',
   '/api/workers': 'The processes that serve clients.',
@@ -178,6 +181,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     options.setRehearsal(undefined);
     return reply.code(204).send();
   });
+  addFailover(app, options.failover);
   app.get('/api/state', async () => options.state());
   app.get('/api/memory', async () => options.memory());
   app.get('/api/connections', async () => options.connections());

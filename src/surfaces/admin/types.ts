@@ -9,12 +9,25 @@ import type { LoggedEvent } from '../../observe/history/event-log.js';
 import type { GrowthReport, HistorySeries, Span } from '../../observe/history/history.js';
 import type { Report } from '../../observe/history/report.js';
 import type { ClientSnapshot, ConnectionSnapshot } from '../../observe/snapshots/connections.js';
+import type {
+  PlannedSwitchSnapshot,
+  SwitchPlanSnapshot,
+  SwitchRefusal,
+} from '../../observe/snapshots/failover.js';
 import type { Subscribe } from '../../observe/snapshots/live.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import type { ServiceStateSnapshot } from '../../observe/state/service-state.js';
 import type { StatsSnapshot } from '../../observe/stats/snapshot.js';
 import type { ExplainRequest, Explanation } from '../explain/types.js';
+
+/** A planned switch of the primary to a replica. */
+export interface PlannedFailover {
+  /** The one that goes on, or the last one. */
+  readonly snapshot: PlannedSwitchSnapshot | null;
+  plan(): Promise<SwitchPlanSnapshot | SwitchRefusal>;
+  begin(): Promise<PlannedSwitchSnapshot | SwitchRefusal>;
+}
 
 /** The sources of the admin server. A request calls each source that it needs once. */
 export interface AdminSources {
@@ -44,6 +57,8 @@ export interface AdminSources {
   alerts(): AlertsSnapshot;
   /** What is wrong with the server's eviction policy for these rules and keys, and what each policy would do. */
   advice(): Promise<AdviceSnapshot>;
+  /** undefined: no switch can be planned, because there are no Sentinels. */
+  readonly failover: PlannedFailover | undefined;
   sweep(): SweepSnapshot;
   health(): { live: boolean };
   /** `reasons`: one sentence for each thing that is missing; empty when ready. */

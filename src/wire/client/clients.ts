@@ -1,6 +1,7 @@
 // The clients of this process. Gives each a link to its upstream, and drains them on close. Owns the set of links, and carries
 // out what concerns all of them: drain, pause, move, resume, end. Never looks into bytes.
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errorReply } from '../../core/resp/client-errors.js';
 import type { SessionContext } from '../../core/session/session-context.js';
 import { AddedLatency, type Way } from '../added-latency.js';
@@ -25,6 +26,8 @@ const TRIM_MS = 1000;
  * promotes 55 ms after it says so at the earliest.
  */
 const BEGUN_MS = 50;
+/** Between two looks whether anything is still under way. */
+const SETTLED_LOOK_MS = 3;
 const NO_PRIMARY_ERROR = errorReply('NO_PRIMARY');
 
 export interface ClientsOptions
@@ -187,6 +190,12 @@ export class Clients {
     }, BEGUN_MS).unref();
   }
 
+  /** Resolves when nothing that began before the pause is under way, or may go on any longer. */
+  async settled(): Promise<void> {
+    const { following } = this.options.upstream;
+    while (following?.isPaused && !following.isDeaf && this.hasBegun) await delay(SETTLED_LOOK_MS);
+  }
+
   /** `upstream` has moved: cuts all connections to the old address. */
   moved(): void {
     this.pool?.moved();
@@ -211,6 +220,11 @@ export class Clients {
     if (following?.isPaused !== true) return;
     following.isGone = true;
     for (const link of this.links) link.serverLost(NO_PRIMARY_ERROR);
+  }
+
+  private get hasBegun(): boolean {
+    for (const { session } of this.links) if (!session.idle || session.owes) return true;
+    return false;
   }
 
   /** During a pause: the clients that have something to send. */

@@ -34,6 +34,9 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('sign' as const) }),
   fc.record({ do: fc.constant('fence' as const), late: fc.constantFrom(0, 0, 30), primary: fc.boolean() }),
   fc.record({ do: fc.constant('stray' as const), server }),
+  fc.record({ do: fc.constant('hold' as const) }),
+  fc.record({ do: fc.constant('release' as const) }),
+  fc.record({ do: fc.constant('switching' as const), sentinel }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -48,17 +51,24 @@ function play(
   onMinority: 'admit' | 'pause',
   check: (
     decision: Decision,
-    known: { claims: readonly (Claim | undefined)[]; since: number; fencedAt: number; doubtAt: number },
+    known: {
+      claims: readonly (Claim | undefined)[];
+      since: number;
+      fencedAt: number;
+      doubtAt: number;
+      held: boolean;
+    },
   ) => void,
 ): SentinelView {
   let now = 10_000;
   const view = new SentinelView({ sentinels: 3, pauseMs: PAUSE_MS, resume: 'agreed', onMinority }, now);
   const claims: (Claim | undefined)[] = [undefined, undefined, undefined];
-  const known = { claims, since: now, fencedAt: 0, doubtAt: now };
+  const known = { claims, since: now, fencedAt: 0, doubtAt: now, held: false };
   const act = (decisions: readonly Decision[]): void => {
     for (const decision of decisions) {
       if (decision.type === 'pause') known.since = known.doubtAt = now;
       check(decision, known);
+      if (decision.type === 'gone' || decision.type === 'resume') known.held = false;
     }
   };
   const answer = (
@@ -87,6 +97,15 @@ function play(
     else if (step.do === 'silent') {
       claims[step.sentinel] = undefined;
       act(view.silent(step.sentinel, now));
+    } else if (step.do === 'hold') {
+      known.held ||= view.state === 'here';
+      act(view.hold('a planned switch', now));
+    } else if (step.do === 'release') {
+      known.held = false;
+      act(view.release(now));
+    } else if (step.do === 'switching') {
+      known.held = false;
+      act(view.switching(step.sentinel, now));
     } else if (step.do === 'sign') act(view.sign('lost', now));
     else {
       const address = step.do === 'stray' ? step.server : view.toFence(now);
@@ -118,7 +137,7 @@ t.test('one address, changed only within a pause, by a majority and the word of 
       let state = 'gone';
       let address: PrimaryAddress | undefined;
       let blind = false;
-      play(steps, onMinority, (decision, { claims, since, fencedAt, doubtAt }) => {
+      play(steps, onMinority, (decision, { claims, since, fencedAt, doubtAt, held }) => {
         if (decision.type === 'pause') {
           if (state !== 'here') throw new Error(`pause when ${state}`);
           state = 'paused';
@@ -129,6 +148,7 @@ t.test('one address, changed only within a pause, by a majority and the word of 
         else if (decision.type === 'resume') {
           if (state === 'here') throw new Error('resumed twice');
           if (decision.moved === sameAddress(decision.address, address)) throw new Error('moved is wrong');
+          if (held && !decision.moved) throw new Error('a held pause ended at the same address');
           if (fencedAt < doubtAt) throw new Error('an old word of the server counted');
           const agreed = hasMajority(claims, decision.address, state === 'paused' ? since : 0);
           if (!agreed && !(blind && onMinority === 'admit')) throw new Error('no majority');

@@ -76,6 +76,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     advice: unused,
     config: unused,
     reload: unused,
+    failover: undefined,
     setRehearsal: unused,
     report: unused,
     memory: unused,

@@ -12,6 +12,7 @@ import type { SweepSnapshot } from '../../../src/observe/snapshots/sweep.js';
 import type { WorkersSnapshot } from '../../../src/observe/snapshots/workers.js';
 import type { ServiceStateSnapshot } from '../../../src/observe/state/service-state.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
+import { PauseTimes } from '../../../src/observe/stats/pause-times.js';
 import { type RuleStats, type StatsSnapshot, snapshotStats } from '../../../src/observe/stats/snapshot.js';
 import { createMetrics } from '../../../src/surfaces/admin/metrics.js';
 
@@ -442,10 +443,13 @@ t.test('command pooling has its own, session pooling none of these', async (t) =
 
 t.test('a primary that is followed has its own, a fixed address none of these', async (t) => {
   const sentinel = (state: SentinelSnapshot['state']) => ({ host: 's', port: 1, state, error: null });
+  const pauses = new PauseTimes();
+  for (const milliseconds of [20, 1200, 100_000]) pauses.record(milliseconds);
   const failover: FailoverSnapshot = {
     ...{ state: 'paused', name: 'm', address: 'h:1', reason: 'x', blind: null, waiting: 7 },
     ...{ switched: 1, returned: 2, timedOut: 3, pausedMs: 4500, lastPauseMs: 1500 },
     sentinels: [sentinel('agrees'), sentinel('silent'), sentinel('agrees')],
+    pauses: pauses.snapshot(),
   };
   const of = async (some: Partial<ConnectionSnapshot>) =>
     parse(
@@ -454,7 +458,14 @@ t.test('a primary that is followed has its own, a fixed address none of these', 
   const [followed, fixed] = [await of({ failover }), await of({})];
   for (const [name, value] of Object.entries({
     ...{ failover_paused: 1, clients_waiting_for_primary: 7 },
-    ...{ failover_pause_seconds_total: 4.5, failover_last_pause_seconds: 1.5 },
+    ...{
+      failover_pause_seconds_sum: 101.22,
+      failover_pause_seconds_count: 3,
+      failover_last_pause_seconds: 1.5,
+    },
+    ...{ 'failover_pause_seconds_bucket{le="0.05"}': 1, 'failover_pause_seconds_bucket{le="1"}': 1 },
+    ...{ 'failover_pause_seconds_bucket{le="1.5"}': 2, 'failover_pause_seconds_bucket{le="60"}': 2 },
+    ...{ 'failover_pause_seconds_bucket{le="+Inf"}': 3 },
     ...{ 'failovers_total{result="switched"}': 1, 'failovers_total{result="returned"}': 2 },
     ...{ 'failovers_total{result="timed_out"}': 3, 'sentinels{state="agrees"}': 2 },
     ...{ 'sentinels{state="differs"}': 0, 'sentinels{state="silent"}': 1 },

@@ -160,6 +160,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     rules: () => [{ name: 'cache', match: 'cache:*' }],
     config: () => CONFIG,
     report: (windowMs) => new RuleHistory([]).report(windowMs, new Map(), 0, 0),
+    failover: undefined,
     setRehearsal: (request) =>
       request === undefined || request.pressure < 1
         ? { ok: true, rehearsal: request === undefined ? null : { ...REHEARSAL, pressure: request.pressure } }
@@ -345,6 +346,52 @@ t.test('a source that throws is a 500 without its details', async (t) => {
     t.notMatch(answer.body, 'secret');
   }
   t.equal((await ask(admin.port, '/api/stats')).status, 200, 'others still answer');
+});
+
+t.test('a planned switch: begun, planned, refused, and only by a body that says so', async (t) => {
+  const token = 'a-token-of-this-test';
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const run = {
+    ...{ state: 'waiting' as const, from: 'a:1', to: 'b:2', startedAt: '2026-01-01T00:00:00.000Z' },
+    ...{ replicaMs: null, pausedMs: null, waited: null, error: null },
+  };
+  const plan = { primary: 'a:1', quorum: 'OK', replicas: [], replicaMs: 3, pauseMs: 1303 };
+  let refused: string | undefined;
+  const begun: string[] = [];
+  const failover = {
+    snapshot: run,
+    plan: async () => (refused === undefined ? plan : { refused }),
+    async begin() {
+      begun.push('begin');
+      return refused === undefined ? run : { refused };
+    },
+  };
+  const { admin } = await start(t, { token, failover });
+  const post = async (body: string) => {
+    const response = await fetch(`http://127.0.0.1:${admin.port}/api/failover`, {
+      method: 'POST',
+      headers,
+      body,
+    });
+    return { status: response.status, ...((await response.json()) as object) };
+  };
+  t.match(await post('{"dryRun":true}'), { status: 200, plan });
+  for (const body of ['', '[]', '{"dryrun":true}', '{"dryRun":"yes"}'])
+    t.match(await post(body), { status: 422, error: 'body_invalid' }, body);
+  t.same(begun, []);
+  t.match(await post('{}'), { status: 202, switch: run });
+  refused = 'the replica is behind';
+  const refusal = {
+    status: 409,
+    error: 'failover_refused',
+    message: 'Nothing was changed: the replica is behind.',
+  };
+  t.match(await post('{}'), refusal);
+  t.match(await post('{"dryRun":true}'), refusal);
+  t.same(JSON.parse((await ask(admin.port, '/api/failover', 'GET', headers)).body), { switch: run });
+  const fixed = await start(t, { token });
+  const none = await ask(fixed.admin.port, '/api/failover', 'GET', headers);
+  t.same(JSON.parse(none.body), { switch: null });
 });
 
 t.test('a POST that calls itself JSON and has no body is one without a body', async (t) => {

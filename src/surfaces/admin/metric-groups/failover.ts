@@ -1,5 +1,5 @@
 // Metrics of a primary that Spillway follows.
-import { failover, pauses, sentinels } from '../metric-readers.js';
+import { failover, pauses, pauseTimes, sentinels } from '../metric-readers.js';
 import type { MetricGroup } from './metric-group.js';
 
 export const FAILOVER_METRICS: MetricGroup = {
@@ -26,10 +26,10 @@ export const FAILOVER_METRICS: MetricGroup = {
       pauses,
     ],
     [
-      'counter',
-      'failover_pause_seconds_total',
-      'How long clients have waited for a primary, all pauses together.',
-      failover((s) => s.pausedMs / 1000),
+      'histogram',
+      'failover_pause_seconds',
+      'How long clients waited for a primary in a pause. A planned switch takes 1.1 to 1.5 s.',
+      pauseTimes,
     ],
     [
       'gauge',

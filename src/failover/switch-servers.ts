@@ -1,0 +1,219 @@
+// The Sentinel and the servers of a planned switch: looks whether it can take place, and asks them while it does.
+// Owns the connections. Invariants: it changes nothing before promote(); each question ends (connection.ts), and the sum of
+// all looks takes at most some seconds for each server.
+import { setTimeout as delay } from 'node:timers/promises';
+import { infoFields } from '../memory/reading.js';
+import { type Candidates, candidatesOf, firstOf } from './candidates.js';
+import { Connection, type Login } from './connection.js';
+import type { NatMap } from './nat-map.js';
+import { answerOf } from './sentinel-words.js';
+import { nameOf, type PrimaryAddress, sameAddress } from './whereabouts.js';
+
+/** Between two looks at how far a replica is. */
+const LOOK_MS = 5;
+const CLIENT_NAME = 'spillway-switch';
+
+/** The planned switch does not take place, or has failed. The message is for the operator. */
+export class SwitchError extends Error {
+  override readonly name = 'SwitchError';
+}
+
+export interface SwitchServersOptions {
+  /** Sentinel's name for the primary. */
+  readonly primary: string;
+  readonly natMap: NatMap;
+  readonly sentinelLogin: Login;
+  readonly serverLogin: Login;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+}
+
+interface Replica {
+  readonly address: PrimaryAddress;
+  readonly priority: number;
+  readonly connection: Connection;
+  offset: number;
+}
+
+export class SwitchServers {
+  /** Those of which the Sentinel may promote any; its present choice comes first. */
+  readonly replicas: Replica[] = [];
+  unfit: Candidates['unfit'] = [];
+  /** The Sentinel's own words on the quorum. */
+  quorum = '';
+  /** The Sentinel that can promote a replica: its number. */
+  sentinel = -1;
+  /** How much the primary has written by the last look. */
+  private offset = 0;
+  private voice: Connection | undefined;
+  private source: Connection | undefined;
+  private replicationId = '';
+
+  constructor(
+    readonly address: PrimaryAddress,
+    private readonly options: SwitchServersOptions,
+  ) {}
+
+  /** Connects, and looks whether a switch is possible. `sentinels`: those that name this primary. @throws SwitchError */
+  async look(sentinels: readonly (readonly [number: number, address: PrimaryAddress])[]): Promise<void> {
+    const { serverLogin } = this.options;
+    const fit = await this.chooseSentinel(sentinels);
+    this.source = await this.open(this.address, serverLogin);
+    await this.lookAtPrimary();
+    for (const { address, priority } of fit) {
+      const connection = await this.open(address, serverLogin);
+      this.replicas.push({ address, priority, connection, offset: 0 });
+    }
+    await this.lookAtReplicas();
+  }
+
+  /** Bytes that the slowest of the replicas lacks, by the last look. */
+  get behindBytes(): number {
+    return Math.max(...this.replicas.map((replica) => this.behind(replica)));
+  }
+
+  behind({ offset }: { readonly offset: number }): number {
+    return Math.max(0, this.offset - offset);
+  }
+
+  /**
+   * Resolves with the milliseconds until the replicas had all that the primary has now.
+   * @throws SwitchError when that takes longer than `limitMs`, or when a server cannot be asked
+   */
+  async caughtUp(limitMs: number): Promise<number> {
+    const { clock } = this.options;
+    const since = clock();
+    await this.lookAtPrimary();
+    for (;;) {
+      await this.lookAtReplicas();
+      const took = clock() - since;
+      if (this.behindBytes === 0) return took;
+      if (took >= limitMs) {
+        const [slow] = [...this.replicas].sort((a, b) => a.offset - b.offset) as [Replica];
+        throw new SwitchError(
+          `the replica ${nameOf(slow.address)} was still ${this.behind(slow).toLocaleString('en')} bytes behind after ${(limitMs / 1000).toFixed(1)} s`,
+        );
+      }
+      await delay(LOOK_MS);
+    }
+  }
+
+  /** Tells the Sentinel to promote a replica. Without an answer it may do so. @throws SwitchError when it refuses */
+  async promote(): Promise<void> {
+    const question = ['sentinel', 'failover', this.options.primary];
+    const [reply] = (await this.voice?.askAll([question]).catch(() => [])) ?? [];
+    if (reply instanceof Error && reply.name === 'ReplyError')
+      throw new SwitchError(`the Sentinel refuses: ${reply.message}`);
+  }
+
+  close(): void {
+    this.voice?.close();
+    this.source?.close();
+    for (const { connection } of this.replicas) connection.close();
+  }
+
+  /** The first Sentinel that can promote a replica. @returns the replicas among which it chooses */
+  private async chooseSentinel(
+    sentinels: readonly (readonly [number: number, address: PrimaryAddress])[],
+  ): Promise<ReturnType<typeof firstOf>> {
+    let refused = new SwitchError('no Sentinel names the primary in use');
+    for (const [number, address] of sentinels) {
+      this.voice?.close();
+      try {
+        this.voice = await this.open(address, this.options.sentinelLogin);
+        const fit = await this.askSentinel(this.voice, address);
+        this.sentinel = number;
+        return fit;
+      } catch (error) {
+        if (!(error instanceof SwitchError)) throw error;
+        refused = error;
+      }
+    }
+    throw refused;
+  }
+
+  private async askSentinel(voice: Connection, address: PrimaryAddress): Promise<ReturnType<typeof firstOf>> {
+    const { primary, natMap } = this.options;
+    const where = `the Sentinel ${nameOf(address)}`;
+    const [master, named, replicas, quorum] = await voice.askAll([
+      ['sentinel', 'master', primary],
+      ['sentinel', 'get-master-addr-by-name', primary],
+      ['sentinel', 'replicas', primary],
+      ['sentinel', 'ckquorum', primary],
+    ]);
+    for (const reply of [master, named, replicas, quorum])
+      if (reply instanceof Error) throw new SwitchError(`${where} answers: ${reply.message}`);
+    const answer = answerOf(master, named, natMap);
+    if (answer === undefined) throw new SwitchError(`the answer of ${where} cannot be read`);
+    if (answer.leaving) throw new SwitchError(`${where} is failing over already`);
+    if (!sameAddress(answer.address, this.address))
+      throw new SwitchError(`${where} names another primary, ${nameOf(answer.address)}`);
+    const candidates = candidatesOf(replicas, natMap, answer.downAfterMs);
+    this.unfit = candidates.unfit;
+    const fit = firstOf(candidates);
+    if (fit.length === 0) {
+      const why = candidates.unfit.map((unfit) => `${unfit.address}: ${unfit.why}`).join('; ');
+      throw new SwitchError(
+        `no replica of ${nameOf(this.address)} is fit to become the primary (${why === '' ? `${where} knows none` : why})`,
+      );
+    }
+    this.quorum = String(quorum);
+    return fit;
+  }
+
+  private async lookAtPrimary(): Promise<void> {
+    const fields = await this.replication(this.source, this.address);
+    if (fields.get('role') !== 'master') throw new SwitchError(`${nameOf(this.address)} is not a primary`);
+    this.offset = Number(fields.get('master_repl_offset'));
+    this.replicationId = fields.get('master_replid') ?? '';
+    if (!Number.isSafeInteger(this.offset))
+      throw new SwitchError(
+        `${nameOf(this.address)} does not say how much it has written (INFO replication)`,
+      );
+  }
+
+  private async lookAtReplicas(): Promise<void> {
+    await Promise.all(
+      this.replicas.map(async (replica) => {
+        const { address, connection } = replica;
+        const fields = await this.replication(connection, address);
+        const name = `the replica ${nameOf(address)}`;
+        if (fields.get('role') !== 'slave') throw new SwitchError(`${nameOf(address)} is not a replica`);
+        if (fields.get('master_link_status') !== 'up')
+          throw new SwitchError(`${name} has lost its connection to the primary`);
+        if (fields.get('master_replid') !== this.replicationId)
+          throw new SwitchError(`${name} replicates from another primary than ${nameOf(this.address)}`);
+        replica.offset = Number(fields.get('slave_repl_offset'));
+        if (!Number.isSafeInteger(replica.offset))
+          throw new SwitchError(`${name} does not say how much it has (INFO replication)`);
+      }),
+    );
+  }
+
+  private async replication(
+    connection: Connection | undefined,
+    address: PrimaryAddress,
+  ): Promise<ReadonlyMap<string, string>> {
+    return infoFields(String(await this.asked(connection, nameOf(address), 'info', 'replication')));
+  }
+
+  private async open(address: PrimaryAddress, login: Login): Promise<Connection> {
+    try {
+      return await Connection.open(address, login, CLIENT_NAME);
+    } catch (error) {
+      throw new SwitchError(`${nameOf(address)}: ${(error as Error).message}`);
+    }
+  }
+
+  private async asked(
+    connection: Connection | undefined,
+    where: string,
+    ...words: string[]
+  ): Promise<unknown> {
+    try {
+      return await connection?.ask(...words);
+    } catch (error) {
+      throw new SwitchError(`${where} answers: ${(error as Error).message}`);
+    }
+  }
+}
