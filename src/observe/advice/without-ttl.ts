@@ -1,5 +1,4 @@
 // The advice for a volatile policy that has little left to evict, or soon will: keys without a TTL fill the server. Pure.
-
 import { bytesText, countText, percentText, timeText } from '../../core/words.js';
 import { evictedUnder } from '../../memory/eviction-policy.js';
 import { DEAR_SHARE } from '../../memory/ttl-cost.js';
@@ -45,7 +44,7 @@ export function withoutTtl(facts: AdviceFacts): Advice | undefined {
     title: few
       ? 'Redis may evict only keys with a TTL, and hardly any key has one'
       : 'Redis may evict only keys with a TTL, and keys without one fill it',
-    evidence: `${policy}, and ${percentText(expires / keys)} of ${keys} keys have a TTL: about ${bytesText(evictable)} of ${bytesText(limitBytes)} can be evicted${named}${end}`,
+    evidence: `${policy}, and ${percentText(expires / keys)} of ${countText(keys)} keys have a TTL: about ${bytesText(evictable)} of ${bytesText(limitBytes)} can be evicted${named}${end}`,
     reason: 'When these keys are gone, Redis refuses writes, as with noeviction.',
     steps: [...rulesFor(filling, facts), ...evictSteps(facts)],
   };

@@ -1,4 +1,5 @@
 // Checks for fields that are stored as keys of their own although one hash of them would take less memory.
+import { countText } from '../../core/words.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { hashValueLimit } from './checks-compact.js';
 import type { Facts } from './facts.js';
@@ -65,7 +66,7 @@ function candidates(facts: Facts): Candidate[] {
 
 function told({ group, names, savedBytes }: Candidate): string {
   const keys = Math.round(group.keys.estimate);
-  return `${group.name}: ${keys} keys of ${sizeText(group.averageBytes)} (${some(names).join(', ')}), at least ${sizeText(savedBytes)} less as hashes`;
+  return `${group.name}: ${countText(keys)} keys of ${sizeText(group.averageBytes)} (${some(names).join(', ')}), at least ${sizeText(savedBytes)} less as hashes`;
 }
 
 /** Key, fields and values for HSET. */

@@ -1,6 +1,6 @@
 // Checks of the keys themselves: big keys, keys that never expire or are deleted late, lists in small nodes.
 import { MB } from '../../core/units.js';
-import { percentText } from '../../core/words.js';
+import { countText, percentText } from '../../core/words.js';
 import { shellQuoted } from '../keyspace/shell.js';
 import { committedShare } from './committed.js';
 import type { Facts } from './facts.js';
@@ -76,7 +76,7 @@ export const KEY_CHECKS: readonly Check[] = [
       return {
         severity: 'warning',
         title: 'Most keys never expire, and memory fills up',
-        evidence: `${percentText(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
+        evidence: `${percentText(1 - expires / keys)} of ${countText(keys)} keys have no TTL; most memory in ${most.join(', ')}`,
         reason: 'A key without a TTL stays until somebody deletes it, so memory only grows.',
         mend: sweepMend(facts, 'shows which keys would get a TTL by the rules; --apply gives it'),
       };
@@ -95,7 +95,7 @@ export const KEY_CHECKS: readonly Check[] = [
       return {
         severity: 'warning',
         title: 'Many expired keys are still in memory',
-        evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${sizeText(bytes)}; expired_time_cap_reached_count ${outOfTime} since the start`,
+        evidence: `expired_stale_perc ${stale}, of ${countText(expires)} keys with a TTL: about ${sizeText(bytes)}; expired_time_cap_reached_count ${outOfTime} since the start`,
         reason: 'Redis deletes expired keys bit by bit and falls behind, because too many expire at once.',
         mend: [...moreEffort(facts), '# and spread the TTLs (jitter), so that fewer keys expire at once'],
       };

@@ -1,5 +1,6 @@
 // Checks of maxmemory, and of what happens when it is reached.
 import { DAY_S } from '../../core/units.js';
+import { countText } from '../../core/words.js';
 import { committedOf, committedShare, committedText } from './committed.js';
 import { type Check, figure, set, sizeText, uptime } from './finding.js';
 import { counted, fewerKeys, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
@@ -55,7 +56,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
       return {
         severity: refuses ? 'critical' : daily < RARE ? 'notice' : 'warning',
         title: 'Redis has refused writes for lack of memory',
-        evidence: `errorstat_OOM: ${count} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT`,
+        evidence: `errorstat_OOM: ${countText(count)} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT`,
         reason: 'Applications have lost writes.',
         mend: [
           'spillway analyze   # shows which keys hold the memory',

@@ -1,5 +1,6 @@
 // Checks the eviction policy against the keys and the rules: the policy advisor's results, as findings.
 
+import { countText } from '../../core/words.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
 import type { Advice, AdviceId } from '../../observe/advice/advice.js';
 import { advise } from '../../observe/advice/advise.js';
@@ -46,7 +47,7 @@ function adviceFacts(facts: Facts): AdviceFacts {
     limitBytes: figure(facts, 'maxmemory') || 0,
     usedBytes: counted(facts),
     ...{ keys, expires },
-    evicting: evicted > 0 ? `${evicted} keys evicted so far` : undefined,
+    evicting: evicted > 0 ? `${countText(evicted)} keys evicted so far` : undefined,
     rules: facts.rules?.rules.filter(({ builtIn }) => builtIn !== true) ?? [],
     holders: facts.keys?.groups.map((group) => holderFrom(group, facts)),
     refusedLastHour: undefined,
