@@ -1,9 +1,8 @@
 // A rule with evict and a budget makes room among its own keys in place of being refused, on a server that is nearly empty.
 import t from 'tap';
 import type { MemorySnapshot } from '../../src/memory/snapshot.js';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { POOLS } from '../support/proxy.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -19,13 +18,12 @@ for (const [i, pool] of POOLS.entries()) {
   const workers = i + 1;
   t.test(`pool ${pool}, ${workers} workers: the oldest keys of the rule go, and no other`, async (t) => {
     const redis = await withRedis(t, ['--maxmemory', '400mb']);
-    const proxy = await startProxyProcess({
+    const proxy = await withProxyProcess(t, {
       config: { upstream: { url: `redis://127.0.0.1:${redis.port}`, pool }, workers, rules: RULES },
     });
-    t.teardown(() => proxy.stop());
     let last: MemorySnapshot | undefined;
     const held = async (): Promise<number> => {
-      last = (await proxy.admin('/api/memory')) as MemorySnapshot;
+      last = await proxy.admin('/api/memory');
       return last.budgets[0]?.heldBytes ?? 0;
     };
     const patience = { timeoutMs: 60_000, describe: () => `room in the budget: ${JSON.stringify(last)}` };
@@ -56,7 +54,7 @@ for (const [i, pool] of POOLS.entries()) {
     const direct = await withRaw(t, redis.port, 20_000);
     const count = async (pattern: string): Promise<number> =>
       Number(String(await direct.call('EVAL', `return #redis.call('KEYS', '${pattern}')`, 0)).slice(1));
-    const [rule] = ((await proxy.admin('/api/stats')) as StatsSnapshot).rules;
+    const [rule] = (await proxy.admin('/api/stats')).rules;
     t.equal(rule?.shed, refused);
     t.ok((rule?.evictedBytes ?? 0) > BUDGET, `${rule?.evictedBytes} bytes went`);
     t.equal(await count('other:*'), 100, 'the other rule with evict keeps its keys');

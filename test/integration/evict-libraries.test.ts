@@ -2,12 +2,12 @@
 // what they do alone on a server of their own. Both kinds of pooling, one worker and two.
 import { createRequire } from 'node:module';
 import { Queue, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import t, { type Test } from 'tap';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
+import { withIoredis } from '../support/ioredis.js';
 import { POOLS } from '../support/proxy.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -39,8 +39,7 @@ const outcome = (promise: Promise<unknown>): Promise<string> =>
 /** Uses the libraries on `port`, until `done` has resolved; returns what they said. */
 async function play(t: Test, port: number, done: Promise<void>): Promise<Record<string, unknown>> {
   const client = () => {
-    const redis = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: null });
-    t.teardown(() => redis.disconnect());
+    const redis = withIoredis(t, port, { maxRetriesPerRequest: null });
     return redis;
   };
   const numbered = (count: number) => Array.from({ length: count }, (_, n) => n);
@@ -92,14 +91,13 @@ for (const [i, pool] of POOLS.entries()) {
       withRedis(t),
       withRedis(t, ['--maxmemory', String(LIMIT), '--maxmemory-policy', 'noeviction']),
     ]);
-    const proxy = await startProxyProcess({
+    const proxy = await withProxyProcess(t, {
       config: {
         upstream: { url: `redis://127.0.0.1:${redis.port}`, pool },
         rules: [{ name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low', evict: true }],
         ...{ workers, memory: { reserve: 'off' } },
       },
     });
-    t.teardown(() => proxy.stop());
     const expected = await play(t, alone.port, Promise.resolve());
 
     const direct = await withRaw(t, redis.port, 60_000);
@@ -125,7 +123,7 @@ for (const [i, pool] of POOLS.entries()) {
       'so many of each limit, and no more',
     );
     t.equal(refused, 0, 'no cache write is refused');
-    const [cache] = ((await proxy.admin('/api/stats')) as StatsSnapshot).rules;
+    const [cache] = (await proxy.admin('/api/stats')).rules;
     t.ok((cache?.evictedBytes ?? 0) > 2 * LIMIT, `${cache?.evictedBytes} bytes went meanwhile`);
   });
 }

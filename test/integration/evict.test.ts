@@ -2,10 +2,10 @@
 // refused, and no key goes that no rule with evict has. Real servers and processes, both kinds of pooling, one worker and two.
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
-import type { MemorySnapshot } from '../../src/memory/snapshot.js';
-import type { RuleStats, StatsSnapshot } from '../../src/observe/stats/snapshot.js';
+import type { RuleStats } from '../../src/observe/stats/snapshot.js';
+import type { AskAdmin } from '../support/ask-admin.js';
 import { POOLS, withProxy } from '../support/proxy.js';
-import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
+import { type ProxyProcess, withProxyProcess } from '../support/proxy-process.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
@@ -21,11 +21,10 @@ const RULES = [
 const VALUE = 'x'.repeat(8000);
 
 interface Asked {
-  admin(path: string): Promise<unknown>;
+  readonly admin: AskAdmin;
 }
-const memoryOf = async (proxy: Asked) => (await proxy.admin('/api/memory')) as MemorySnapshot;
-const ruleOf = async (proxy: Asked) =>
-  ((await proxy.admin('/api/stats')) as StatsSnapshot).rules[0] as RuleStats;
+const memoryOf = (proxy: Asked) => proxy.admin('/api/memory');
+const ruleOf = async (proxy: Asked) => (await proxy.admin('/api/stats')).rules[0] as RuleStats;
 
 async function pipeline(client: RawClient, commands: readonly (string | number)[][]): Promise<string[]> {
   void client.write(Buffer.concat(commands.map((words) => command(...words))));
@@ -56,14 +55,13 @@ async function withProcess(
   redis: RedisProcess,
   config: Record<string, unknown> = {},
 ): Promise<ProxyProcess> {
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     config: {
       rules: RULES,
       ...config,
       upstream: { url: `redis://127.0.0.1:${redis.port}`, ...(config.upstream as object) },
     },
   });
-  t.teardown(() => proxy.stop());
   return proxy;
 }
 

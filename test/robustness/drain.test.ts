@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
-import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
-import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
+import { type ProxyProcess, withProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { commands, integer, lookAt } from '../support/twins.js';
@@ -22,7 +21,7 @@ async function start(
   drainTimeout = LONG_DRAIN,
   config: Record<string, unknown> = {},
 ): Promise<ProxyProcess> {
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     config: {
       rules: RULES,
       limits: { drainTimeout },
@@ -30,7 +29,6 @@ async function start(
       upstream: { url: `redis://127.0.0.1:${redis.port}`, ...(config.upstream as object | undefined) },
     },
   });
-  t.teardown(() => proxy.stop());
   return proxy;
 }
 
@@ -266,16 +264,12 @@ for (const [pool, workers] of [
     for (const client of [staying, ending, asking]) await client.call('SET', 'greeting', 1);
     // With command pooling its CLIENT REPLY OFF waits for a connection that is greeted so.
     await asking.call('HELLO', 3);
-    await until(
-      async () =>
-        !((await proxy.admin('/api/connections')) as { pool: PoolSnapshot | null }).pool?.parkedConnections,
-    );
+    await until(async () => !(await proxy.admin('/api/connections')).pool?.parkedConnections);
     for (const client of [staying, ending]) void client.write(commands('CLIENT REPLY OFF', 'INCR off'));
     await until(async () => (await counter(control, 'off')) === 2);
     process.kill(redis.pid, 'SIGSTOP');
     t.teardown(() => process.kill(redis.pid, 'SIGCONT'));
-    const taken = async (): Promise<number> =>
-      ((await proxy.admin('/api/connections')) as { bytesFromClients: number }).bytesFromClients;
+    const taken = async (): Promise<number> => (await proxy.admin('/api/connections')).bytesFromClients;
     const untilStill = async (before: number): Promise<number> => {
       let [now, still] = [-1, 0];
       const isStill = async () => {

@@ -14,7 +14,7 @@ const ALLOWED = 20;
 const BURST = 1_000;
 
 async function connections(proxy: TestProxy): Promise<ConnectionSnapshot> {
-  return (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+  return await proxy.admin('/api/connections');
 }
 
 /** What became of each of many who came at once: what it was told, or an answer to PING. */

@@ -22,7 +22,7 @@ async function upstreamClients(direct: RawClient): Promise<number> {
 }
 
 async function clients(proxy: TestProxy): Promise<number> {
-  return ((await proxy.admin('/api/connections')) as { clients: number }).clients;
+  return (await proxy.admin('/api/connections')).clients;
 }
 
 /** Both sides of the proxy are back to what they were. */

@@ -5,7 +5,7 @@ import tls from 'node:tls';
 import t from 'tap';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import { Authority } from '../support/certificates.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { connectRaw, doors, type RawClient } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -29,7 +29,7 @@ const MODES = [
 
 for (const { workers, pool, secure } of MODES) {
   t.test(`workers ${workers}, pool ${pool}${secure ? ', TLS' : ''}`, { timeout: 120_000 }, async (t) => {
-    const proxy = await startProxyProcess({
+    const proxy = await withProxyProcess(t, {
       config: {
         upstream: { url: `redis://127.0.0.1:${redis.port}`, pool },
         workers,
@@ -37,7 +37,6 @@ for (const { workers, pool, secure } of MODES) {
       },
       openFiles: OPEN_FILES,
     });
-    t.teardown(() => proxy.stop());
     if (secure) {
       const at = {
         port: proxy.port,
@@ -47,8 +46,7 @@ for (const { workers, pool, secure } of MODES) {
       };
       doors.set(proxy.port, { open: () => tls.connect(at).setNoDelay(true), opened: 'secureConnect' });
     }
-    const figures = async (): Promise<ConnectionSnapshot> =>
-      (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+    const figures = async (): Promise<ConnectionSnapshot> => await proxy.admin('/api/connections');
     const { clientsLimit } = await figures();
     t.ok(
       clientsLimit >= 10 * workers && 2 * clientsLimit < OPEN_FILES * workers,
@@ -93,7 +91,7 @@ for (const { workers, pool, secure } of MODES) {
     });
     for (const client of served) t.equal(String(await client.call('PING')), '+PONG\r\n');
     proxy.signal('SIGHUP');
-    await until(async () => ((await proxy.admin('/api/config')) as { reloads: number }).reloads === 1);
+    await until(async () => (await proxy.admin('/api/config')).reloads === 1);
     t.match(await proxy.admin('/api/workers'), {
       configured: workers,
       running: workers,
@@ -113,16 +111,14 @@ for (const { workers, pool, secure } of MODES) {
 
 for (const workers of [1, 2]) {
   t.test(`workers ${workers}: each client has a user of its own`, { timeout: 120_000 }, async (t) => {
-    const proxy = await startProxyProcess({
+    const proxy = await withProxyProcess(t, {
       config: {
         upstream: { url: `redis://127.0.0.1:${redis.port}`, pool: 'command', sharedConnections: 4 },
         workers,
       },
       openFiles: OPEN_FILES,
     });
-    t.teardown(() => proxy.stop());
-    const figures = async (): Promise<ConnectionSnapshot> =>
-      (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+    const figures = async (): Promise<ConnectionSnapshot> => await proxy.admin('/api/connections');
     const { clientsLimit } = await figures();
     const look = await connectRaw(redis.port);
     const served: RawClient[] = [];
@@ -159,12 +155,11 @@ t.test(
   'a small heap: as many clients as fit, and not one that ends the process',
   { timeout: 120_000 },
   async (t) => {
-    const proxy = await startProxyProcess({
+    const proxy = await withProxyProcess(t, {
       config: { upstream: { url: `redis://127.0.0.1:${redis.port}` }, workers: 1 },
       nodeArgs: ['--max-old-space-size=52'],
     });
-    t.teardown(() => proxy.stop());
-    const { clientsLimit } = (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+    const { clientsLimit } = await proxy.admin('/api/connections');
     t.ok(clientsLimit >= 8 && clientsLimit < 1000, `${clientsLimit} are served`);
     t.match(proxy.log(), `limits.maxClients is lowered to ${clientsLimit}: node's heap has no room for more`);
     const clients = await Promise.all(

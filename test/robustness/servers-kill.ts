@@ -69,7 +69,7 @@ export async function killUnderLoad(t: Test, times: number, seed: number): Promi
 }
 
 async function untilEmpty(proxy: TestProxy): Promise<void> {
-  const clients = async () => ((await proxy.admin('/api/connections')) as { clients: number }).clients;
+  const clients = async () => (await proxy.admin('/api/connections')).clients;
   await until(async () => (await clients()) === 0, {
     timeoutMs: WAIT_MS,
     describe: 'the proxy to let go of its clients',

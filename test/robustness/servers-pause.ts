@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -24,14 +24,13 @@ export interface Pause {
 /** Stops the server for `pauseMs`, and at least until nothing moves any more; asserts that nothing came wrong. */
 export async function pauseUnderLoad(t: Test, pauseMs: number, seed: number): Promise<Pause> {
   const redis = await withRedis(t);
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     config: {
       upstream: { url: `redis://127.0.0.1:${redis.port}` },
       rules: [{ name: 'every', match: '*', ttl: '1h', applyTo: 'all' }],
     },
   });
-  t.teardown(() => proxy.stop());
-  const connections = async () => (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+  const connections = () => proxy.admin('/api/connections');
   let over = false;
   let answered = 0;
   const loading = runLoad({

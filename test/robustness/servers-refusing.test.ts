@@ -82,7 +82,7 @@ t.test('full of clients', { timeout: 60_000 }, async (t) => {
   );
   for (const client of crowd) client.destroy();
   t.comment(`ready ${await untilReady(twins)} ms after there was room`);
-  await until(async () => ((await proxy.admin('/api/memory')) as { stale: boolean }).stale === false, {
+  await until(async () => (await proxy.admin('/api/memory')).stale === false, {
     timeoutMs: 20_000,
   });
   await rulesWork(t, twins);

@@ -2,14 +2,12 @@
 // the same identity. What is judged is the others: each of their commands gets its right reply while the offence stands, and
 // newcomers get in; where the bound is a number, it is read then. By unix socket, where the kernel takes little for clients that do not
 // read. Integration/pooling-readers has those that read nothing or stop in a command, by TCP; bounds-*.ts have what they cost in memory.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { MemorySnapshot } from '../../src/memory/snapshot.js';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
+import { withFolder } from '../support/folder.js';
 import { POOLS, type TestProxy, withProxy } from '../support/proxy.js';
 import { command, connectRaw, doors, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -165,8 +163,7 @@ const OFFENCES: readonly Offence[] = [
     },
     judge: async (t, { look, proxy, pool }, offenders) => {
       if (pool === 'session') return;
-      const shared =
-        ((await proxy.admin('/api/connections')) as ConnectionSnapshot).pool?.sharedConnections ?? 0;
+      const shared = (await proxy.admin('/api/connections')).pool?.sharedConnections ?? 0;
       // Two lanes of each identity in use and of eight others. One that is no longer needed may still be closing.
       const most = 2 * 2 * (offenders + 1 + 8);
       t.ok(shared <= most, `${shared} shared connections, ${most} at most`);
@@ -239,7 +236,7 @@ const OFFENCES: readonly Offence[] = [
       times(100, (i) => command('SET', `shut:${number}:${round}:${i}`, 'v', 'EX', 30)),
     ),
     judge: async (t, { proxy }) => {
-      const { briefBytes, briefMostBytes } = (await proxy.admin('/api/memory')) as MemorySnapshot;
+      const { briefBytes, briefMostBytes } = await proxy.admin('/api/memory');
       t.ok(
         briefMostBytes > 0 && briefBytes <= briefMostBytes,
         `${briefBytes} of ${briefMostBytes} bytes spared`,
@@ -252,7 +249,7 @@ const OFFENCES: readonly Offence[] = [
       times(200, (i) => command('SET', `p${number}x${round}y${i}:1`, 'v', 'EX', 1)),
     ),
     judge: async (t, { proxy }) => {
-      const { discovered } = (await proxy.admin('/api/stats')) as StatsSnapshot;
+      const { discovered } = await proxy.admin('/api/stats');
       t.ok(discovered.length <= 256, `${discovered.length} patterns`);
     },
   },
@@ -294,8 +291,7 @@ const table = readFileSync(new URL('../../docs/ARCHITECTURE.md', import.meta.url
   "'",
   '’',
 );
-const folder = mkdtempSync(path.join(tmpdir(), 'spillway-victims-'));
-t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const folder = withFolder(t, 'spillway-victims-');
 
 for (const [i, pool] of POOLS.entries()) {
   t.test(`${pool} pooling`, { timeout: 600_000 }, async (t) => {
@@ -316,8 +312,8 @@ for (const [i, pool] of POOLS.entries()) {
     const look = await withRaw(t, redis.port);
     await look.call('ACL', 'SETUSER', 'alice', 'on', '>right', '~*', '+@all', '-get');
     await look.call('SET', '12k', VALUE);
-    await until(async () => ((await proxy.admin('/api/memory')) as MemorySnapshot).level.low.shedShare === 1);
-    const connections = async () => (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+    await until(async () => (await proxy.admin('/api/memory')).level.low.shedShare === 1);
+    const connections = () => proxy.admin('/api/connections');
     const victims = await Promise.all(Array.from({ length: VICTIMS }, () => withRaw(t, port, PATIENCE_MS)));
     await serveAll(t, victims);
     for (const { bound, prepare, offend, inForce, serve, judge } of OFFENCES) {

@@ -1,15 +1,14 @@
 // Clients that write their whole pipeline before they read a byte, as blocking clients do: whatever Spillway waits for
 // meanwhile must not be what it has paused because of them. Random pipelines, greetings and sizes, by TCP, TLS and unix
 // socket; in both pooling modes, by SPILLWAY_POOL. SPILLWAY_SEED repeats a run.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import t from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
-import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
 import { Authority } from '../support/certificates.js';
+import { withFolder } from '../support/folder.js';
 import { POOL as pool, withProxy } from '../support/proxy.js';
 import { command, RawClient } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -39,8 +38,7 @@ const GREETINGS = [
 const authority = await Authority.create(t);
 const { cert, key } = await authority.issue('both');
 const ca = readFileSync(authority.ca);
-const folder = mkdtempSync(path.join(tmpdir(), 'spillway-write-all-'));
-t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const folder = withFolder(t, 'spillway-write-all-');
 const securePort = await findFreePort();
 const redisSocket = path.join(folder, 'redis.sock');
 const redis = await withRedis(t, [
@@ -94,8 +92,7 @@ for (const by of ['tcp', 'tls', 'unix'] as const) {
       clients.push({ ...plan, client });
     }
     // So that whoever needs a connection of its own needs a new one.
-    const parked = async () =>
-      ((await proxy.admin('/api/connections')) as { pool: PoolSnapshot | null }).pool?.parkedConnections;
+    const parked = async () => (await proxy.admin('/api/connections')).pool?.parkedConnections;
     await until(async () => ((await parked()) ?? 0) === 0);
     for (const { client, greeting, early, sent, due } of clients) {
       client.socket.pause();

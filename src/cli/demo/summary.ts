@@ -98,7 +98,7 @@ function verdict({ straight, spillway }: DemoSummary): string {
   }
   return (
     `Directly to Redis, ${countText(important(straight))} session and queue writes got OOM errors. Through Spillway ` +
-    `${countText(important(spillway))} did: the oldest cache and temp keys made room, and keys got the TTLs of their rules.`
+    `${important(spillway) === 0 ? 'none' : countText(important(spillway))} did: the oldest cache and temp keys made room, and keys got the TTLs of their rules.`
   );
 }
 

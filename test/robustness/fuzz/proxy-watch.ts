@@ -1,7 +1,7 @@
 // The storm against a proxy that is its own process, and what becomes of that process: resident memory and
 // descriptors, in each third of the run and at its end. Linux only: reads /proc.
 import { readdirSync, readFileSync } from 'node:fs';
-import { startProxyProcess } from '../../support/proxy-process.js';
+import { withProxyProcess } from '../../support/proxy-process.js';
 import { connectRaw } from '../../support/raw-client.js';
 import { type TestScope, withRedis } from '../../support/redis.js';
 import { until } from '../../support/wait.js';
@@ -21,8 +21,7 @@ const SAMPLE_MS = 200;
 export async function watchStorm(t: TestScope, seed: number, milliseconds: number): Promise<Watched> {
   const [behind, direct] = await Promise.all([withRedis(t, STORM_ARGS), withRedis(t, STORM_ARGS)]);
   const upstream = { url: `redis://127.0.0.1:${behind.port}` };
-  const proxy = await startProxyProcess({ config: { upstream, rules: STORM_RULES } });
-  t.teardown(() => proxy.stop());
+  const proxy = await withProxyProcess(t, { config: { upstream, rules: STORM_RULES } });
   const pings = async () => {
     const client = await connectRaw(proxy.port, 60_000);
     const reply = await client.call('PING');

@@ -99,5 +99,5 @@ async function untilItSheds(t: Test, proxy: TestProxy): Promise<void> {
 }
 
 async function clients(proxy: TestProxy): Promise<number> {
-  return ((await proxy.admin('/api/connections')) as { clients: number }).clients;
+  return (await proxy.admin('/api/connections')).clients;
 }
