@@ -33,6 +33,8 @@ const HELLO = new RegExp(
 );
 /** When, from where, and with which arguments. */
 const MONITORED = /\+\d+\.\d+ \[\d+ [^\]]*\] ("(?:[^"\\]|\\.)*")[^\r]*\r\n/g;
+/** A key that the client itself changed after it had read it, or all keys; the script tells of it by tell() alone. */
+const INVALIDATED = />2\r\n\$10\r\ninvalidate\r\n(?:\*1\r\n\$\d+\r\n[^\r]*|_)\r\n/g;
 const NO_CLUSTER = '-ERR This instance has cluster support disabled\r\n';
 
 /** What the script leaves out of a reply, and ASKING, which it takes as a cluster would. */
@@ -40,6 +42,7 @@ function asScripted(real: string): string {
   return real
     .replace(HELLO, (_, type, proto) => `${type === '%' ? '%1' : '*2'}\r\n${proto}`)
     .replace(MONITORED, '+1.0 [0 here] $1\r\n')
+    .replace(INVALIDATED, '')
     .replaceAll(NO_CLUSTER, '+OK\r\n');
 }
 
@@ -389,6 +392,10 @@ t.test('random pipelines', { ...NEEDS_7_0, timeout: 60_000 }, async () => {
       )
       .map((parts) => parts.join('')),
     transactions,
+    // A client that tracks what it reads, and then writes it.
+    pipeline.map(
+      (parts) => lines('HELLO 3', 'CLIENT TRACKING ON', 'GET ttl:a', 'GET str:a') + parts.join(''),
+    ),
   );
   await fc.assert(
     fc.asyncProperty(
