@@ -23,6 +23,8 @@ export const REST: readonly string[] = [
   'robustness/servers-refusing.test.ts',
   'robustness/limits-clients.test.ts',
   'robustness/memory-monitor.test.ts',
+  'robustness/info.test.ts',
+  'robustness/clock.test.ts',
   'integration/failover.test.ts',
   'integration/failover-follower.test.ts',
   'integration/failover-planned.test.ts',

@@ -1,6 +1,7 @@
 // Asks the server, on a connection of its own: INFO as often as pacing.ts says, and on each connect what the server is
 // (server-facts.ts). Pressure takes the readings; known-server.ts keeps everything else that the server says.
-// If a reading does not come in time, the connection may be silent for good: the monitor opens a new one.
+// If a reading does not come in time, the connection may be silent for good; if readings have become impossible, it may have
+// lost a reply, and then answers each question with the reply to another. The monitor opens a new one.
 // Owns the ioredis client. It affects the data path only through Pressure and the facts that it reports.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
@@ -15,7 +16,7 @@ import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
 import { ProxyCount } from './proxy-count.js';
 import type { Answers, Question } from './question.js';
-import { parseMemory } from './reading.js';
+import { memoryFields, memoryOf } from './reading.js';
 import { KeySampler } from './sampling/key-sampler.js';
 import { askServer } from './server-facts.js';
 import { TroubleLog } from './trouble-log.js';
@@ -49,6 +50,8 @@ export interface MonitorOptions extends ServerEvents {
 const SLOW_FACTS_INTERVAL_MS = 2000;
 /** A reading that takes longer counts as failed: it could not distinguish new growth from overwritten values. */
 const OVERDUE_MS = 1000;
+/** A connection that gave readings and then gives only impossible ones for this long is closed. */
+const OUT_OF_STEP_MS = 5000;
 const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
 /** ioredis's own words. */
 const TIMED_OUT = 'Command timed out';
@@ -67,6 +70,9 @@ export class MemoryMonitor {
   private readonly pacing: Pacing;
   private readonly count: ProxyCount;
   private closed = false;
+  /** Of the last INFO memory on the present connection. */
+  private fields: ReadonlyMap<string, string> | undefined;
+  private impossibleSince: number | undefined;
   private slowAt = Number.NEGATIVE_INFINITY;
   private firstPoll: Promise<void> | undefined;
   private pollIntervalMs: number;
@@ -186,6 +192,8 @@ export class MemoryMonitor {
     redis.on('ready', () => {
       if (redis !== this.redis) return;
       this.sampler.startOver();
+      this.fields = undefined;
+      this.impossibleSince = undefined;
       this.slowAt = Number.NEGATIVE_INFINITY;
       this.firstPoll = this.learnServer().then(() => this.pacing.now());
     });
@@ -238,7 +246,10 @@ export class MemoryMonitor {
         this.slowAt = askedAt;
       }
       if (keyspace !== undefined) server.takeKeyspace(keyspace);
-      const reading = parseMemory(memory);
+      const fields = memoryFields(memory, this.fields);
+      const reading = memoryOf(fields);
+      this.fields = fields;
+      this.impossibleSince = undefined;
       this.polls++;
       this.troubles.recovered();
       const now = clock();
@@ -252,7 +263,7 @@ export class MemoryMonitor {
       this.missed();
       this.report(error as Error);
       // A server that answers with an error is not silent.
-      if ((error as Error).message === TIMED_OUT) redis.disconnect(true);
+      if ((error as Error).message === TIMED_OUT || this.isOutOfStep(error as Error)) redis.disconnect(true);
     } finally {
       clearTimeout(overdue);
     }
@@ -266,6 +277,13 @@ export class MemoryMonitor {
     } catch (error) {
       if (redis === this.redis) this.report(error as Error);
     }
+  }
+
+  private isOutOfStep(error: Error): boolean {
+    if (this.fields === undefined || error.name === 'ReplyError' || !this.connected) return false;
+    const now = this.options.clock();
+    this.impossibleSince ??= now;
+    return now - this.impossibleSince > OUT_OF_STEP_MS;
   }
 
   private report(error: Error): void {

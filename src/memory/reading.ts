@@ -84,10 +84,13 @@ export function differenceOf(before: Reading, after: Reading): string | undefine
   return differences.length === 0 ? undefined : differences.join('; ');
 }
 
+/** Without these a reading says something else: no limit, another policy, buffers that count. */
+const DECISIVE = ['maxmemory', 'maxmemory_policy', 'mem_not_counted_for_evict'] as const;
+
 /** The fields of an INFO text, by name. */
 export function infoFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
-  for (const line of text.split('\n')) {
+  for (const line of textOf(text).split('\n')) {
     const colon = line.indexOf(':');
     if (colon > 0 && !line.startsWith('#')) fields.set(line.slice(0, colon), line.slice(colon + 1).trim());
   }
@@ -99,7 +102,22 @@ export function parseMemory(text: string): Reading {
   return memoryOf(infoFields(text));
 }
 
-/** The same from the fields of INFO. @throws BadReading */
+/**
+ * The fields of an INFO memory text that may be cut: a last line without its end is none. `before`: those of the last
+ * reading of the same connection. @throws BadReading if one that decides is gone
+ */
+export function memoryFields(
+  text: string,
+  before: ReadonlyMap<string, string> | undefined,
+): ReadonlyMap<string, string> {
+  const fields = infoFields(textOf(text).slice(0, text.lastIndexOf('\n') + 1));
+  const lost = DECISIVE.find((name) => before?.has(name) && !fields.has(name));
+  if (lost !== undefined)
+    throw new BadReading(`INFO memory has no ${lost}, but had it before: is the text cut?`);
+  return fields;
+}
+
+/** The reading that fields of INFO give. @throws BadReading */
 export function memoryOf(fields: ReadonlyMap<string, string>): Reading {
   const policy = fields.get('maxmemory_policy') ?? '';
   if (!fields.has('used_memory'))
@@ -165,6 +183,12 @@ export function parseStats(text: string): ServerCounters {
 export function parseServerTime(text: string): number | undefined {
   const microseconds = infoFields(text).get('server_time_usec') ?? '';
   return /^\d{15,16}$/.test(microseconds) ? Number(microseconds) / 1000 : undefined;
+}
+
+/** @throws BadReading if it is another reply. */
+function textOf(answer: unknown): string {
+  if (typeof answer === 'string') return answer;
+  throw new BadReading('the server does not answer INFO with a text');
 }
 
 /** A missing field counts as 0: older servers and some services leave it out. */

@@ -7,8 +7,10 @@ import type { TestScope } from './redis.js';
 
 export interface InfoRelay {
   readonly port: number;
-  /** What becomes of an INFO memory text; undefined: it is not answered. */
-  change: ((text: string) => string | undefined) | undefined;
+  /** What becomes of an INFO memory text: another text, or the bytes of another reply; undefined: it is not answered. */
+  change: ((text: string) => string | Buffer | undefined) | undefined;
+  /** What is answered to a monitor is late by so many milliseconds. */
+  lateMs: number;
   /** All connections that stand go dead, both ways. */
   silence(): void;
   /** While set, those that are made are accepted and go dead, too. */
@@ -19,9 +21,10 @@ export interface InfoRelay {
 export async function withInfoRelay(t: TestScope, target: number): Promise<InfoRelay> {
   const sockets = new Set<Socket>();
   let generation = 0;
-  const relay = { port: 0, change: undefined, dead: false, silence: () => void generation++ } as InfoRelay & {
-    port: number;
-  };
+  const relay = {
+    ...{ port: 0, change: undefined, lateMs: 0, dead: false },
+    silence: () => void generation++,
+  } as InfoRelay & { port: number };
   const halfOpen = { noDelay: true, allowHalfOpen: true };
   const server = net.createServer(halfOpen, (near) => {
     const far = net.connect({ port: target, host: '127.0.0.1', ...halfOpen });
@@ -41,7 +44,9 @@ export async function withInfoRelay(t: TestScope, target: number): Promise<InfoR
     far.on('data', (bytes: Buffer) => {
       if (silent()) return;
       const answer = monitors && relay.change !== undefined ? changed(bytes, relay.change) : bytes;
-      if (answer !== undefined) near.write(answer);
+      if (answer === undefined) return;
+      if (monitors && relay.lateMs > 0) setTimeout(() => near.write(answer), relay.lateMs).unref();
+      else near.write(answer);
     });
     // An end is lost on a silent connection, too.
     near.on('end', () => !silent() && far.end());
@@ -60,7 +65,7 @@ export async function withInfoRelay(t: TestScope, target: number): Promise<InfoR
 }
 
 /** Every bulk or verbatim string with a used_memory in it, with another text; the rest as it is. */
-function changed(bytes: Buffer, change: (text: string) => string | undefined): Buffer | undefined {
+function changed(bytes: Buffer, change: (text: string) => string | Buffer | undefined): Buffer | undefined {
   const out: Buffer[] = [];
   let at = 0;
   while (at < bytes.length) {
@@ -78,7 +83,8 @@ function changed(bytes: Buffer, change: (text: string) => string | undefined): B
     }
     const other = change(text);
     if (other === undefined) return undefined;
-    out.push(Buffer.from(`${header[1]}${Buffer.byteLength(other, 'latin1')}\r\n${other}\r\n`, 'latin1'));
+    const bulk = `${header[1]}${other.length}\r\n${other}\r\n`;
+    out.push(typeof other === 'string' ? Buffer.from(bulk, 'latin1') : other);
     at = to + 2;
   }
   return Buffer.concat(out);
