@@ -3,7 +3,6 @@
 // this machine that is wrong deletes nothing and prolongs nothing. All forms, around all bounds, in both kinds of pooling.
 import fc from 'fast-check';
 import t from 'tap';
-import { ServerClock } from '../../../src/memory/server-clock.js';
 import { withProxy } from '../../support/proxy.js';
 import { withProxyProcess } from '../../support/proxy-process.js';
 import { command, type RawClient, withRaw } from '../../support/raw-client.js';
@@ -187,18 +186,3 @@ t.test(
     await direct.write(command('QUIT'));
   },
 );
-
-t.test('the clock of the server goes on, whatever that of this machine does', async (t) => {
-  let [monotonic, wall] = [1000, 5_000_000];
-  const clock = new ServerClock(
-    () => monotonic,
-    () => wall,
-  );
-  t.equal(clock.now(), 5_000_000);
-  t.notOk(clock.known);
-  clock.adopt(7_000_000);
-  t.ok(clock.known);
-  monotonic += 50;
-  wall -= 3_600_000;
-  t.equal(clock.now(), 7_000_050);
-});
