@@ -29,7 +29,7 @@ export function lifeOf(ticks: number): number {
   const whole = Math.max(1, Math.ceil(ticks));
   if (whole < STEPS) return whole;
   const octave = 31 - STEP_BITS - Math.clz32(whole);
-  const steps = Math.ceil(whole / 2 ** octave);
+  const steps = Math.ceil(whole / (1 << octave));
   return steps < 2 * STEPS ? (octave + 1) * STEPS + steps - STEPS : (octave + 2) * STEPS;
 }
 
@@ -87,7 +87,8 @@ class Octave {
   }
 
   change(end: number, sign: 1 | -1, bytes: number): void {
-    const cell = Math.ceil(end / 2 ** this.octave);
+    // A shift: `2 ** n` is a call into the runtime, which took a twelfth of a SET.
+    const cell = Math.ceil(end / (1 << this.octave));
     const over = cell <= this.over;
     const counts = over ? this.expired : this.cells;
     const at = over ? 0 : (cell & (CELLS - 1)) * FIELDS;
