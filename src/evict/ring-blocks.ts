@@ -203,6 +203,22 @@ export class RingBlocks {
     this.warmed = this.words[head * WORDS + CHAIN];
   }
 
+  /**
+   * The same for keys that will be written: their chains, then the first block of each, then the blocks beside it in the list.
+   * Each step is for all keys, so that one wait serves them all.
+   */
+  fetch(hashes: Int32Array, count: number): void {
+    const { heads, words, mask } = this;
+    let read = 0;
+    for (let i = 0; i < count; i++) read ^= heads[hashes[i] & mask];
+    for (let i = 0; i < count; i++) read ^= words[(heads[hashes[i] & mask] & BLOCK_MASK) * WORDS];
+    for (let i = 0; i < count; i++) {
+      const base = (heads[hashes[i] & mask] & BLOCK_MASK) * WORDS;
+      read ^= words[words[base + OLDER] * WORDS] ^ words[words[base + YOUNGER] * WORDS];
+    }
+    this.warmed = read;
+  }
+
   clear(): void {
     this.heads.fill(NONE);
     this.used = 0;

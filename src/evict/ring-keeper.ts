@@ -3,10 +3,12 @@
 import type { EvictableKeys } from '../core/policy/evictable-keys.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
 import { type Candidates, NO_CANDIDATES } from './candidates.js';
+import { LateWrites } from './late-writes.js';
 import { Ring } from './ring.js';
 
 export class RingKeeper {
   private ring: Ring | undefined;
+  private writes: LateWrites | undefined;
   private keysBytes = 0;
 
   /** `now`: monotonic milliseconds; read with every write, so it should be a cached value. */
@@ -21,13 +23,15 @@ export class RingKeeper {
   adopt(rules: RuleSet, keysBytes: number): EvictableKeys | undefined {
     if (!rules.rules.some(({ evict }) => evict)) {
       this.ring = undefined;
+      this.writes = undefined;
       return undefined;
     }
     if (this.ring === undefined || keysBytes !== this.keysBytes) {
       this.keysBytes = keysBytes;
       this.ring = new Ring({ bytes: keysBytes, now: this.now });
+      this.writes = new LateWrites(this.ring);
     }
     this.ring.adopt(rules.rules, (key, db) => rules.view(db, undefined).find(key, 0, key.length).slot);
-    return this.ring;
+    return this.writes;
   }
 }

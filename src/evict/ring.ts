@@ -124,6 +124,11 @@ export class Ring implements EvictableKeys, Candidates {
     lists.append(at, tick);
   }
 
+  /** Keys with these hashes will be written: the CPU fetches what it will read of them, for all at once. */
+  fetch(hashes: Int32Array, count: number): void {
+    this.blocks.fetch(hashes, count);
+  }
+
   ended(_key: Uint8Array, start: number, end: number, hash: number, db: number): void {
     this.recalled.one(hash);
     if (db === ANY_DATABASE || this.blocks.used === 0) return;

@@ -17,10 +17,12 @@ export interface EvictableKeys {
     size: Size,
     lifetimeMs: number,
   ): void;
-  /** The key is gone, or may no longer be evicted, whatever its rule. */ /** The key is gone, whatever its rule. */
+  /** The key is gone, or may no longer be evicted, whatever its rule. */
   ended(key: Uint8Array, start: number, end: number, hash: number, db: number): void;
   /** The key has another lifetime; Infinity: none. */
   lives(key: Uint8Array, start: number, end: number, hash: number, db: number, lifetimeMs: number): void;
   /** Some keys are gone, or have changed places; which ones is unknown. */
   clear(): void;
+  /** The bytes of the written keys are about to change. */
+  settle?(): void;
 }

@@ -451,7 +451,6 @@ export class Session implements ReplyOwner {
   private afterRequests(): void {
     this.router.progressed(this.feed.streamed);
     this.growth.mark();
-    this.context.policy.keys?.settle();
     // Under CLIENT REPLY OFF no reply will settle them.
     this.reliefs.settle();
     this.latency.begin();

@@ -4,6 +4,7 @@ import t from 'tap';
 import { KeyMemory } from '../../../src/core/policy/key-memory.js';
 import type { Rule } from '../../../src/core/policy/rule.js';
 import type { Candidate } from '../../../src/evict/candidates.js';
+import { LateWrites } from '../../../src/evict/late-writes.js';
 import { Ring } from '../../../src/evict/ring.js';
 import { cmd, everyWay, makeSession, RULES } from '../../support/session-lab.js';
 
@@ -15,7 +16,7 @@ const LARGE = 'x'.repeat(70_000);
 function known(client: string, rules: readonly Rule[] = EVICTING, greeting = ''): string[] {
   const ring = new Ring({ bytes: 64 * 1024, now: () => 0 });
   ring.adopt(rules);
-  everyWay({ client, greeting, rules, evictable: ring, keys: new KeyMemory(() => 0) });
+  everyWay({ client, greeting, rules, evictable: new LateWrites(ring), keys: new KeyMemory(() => 0) });
   return listed(ring);
 }
 
@@ -49,7 +50,7 @@ t.test('keys of rules with evict, by every kind of write', async (t) => {
 t.test('values that stream', async (t) => {
   const ring = new Ring({ bytes: 64 * 1024, now: () => 0 });
   ring.adopt(EVICTING);
-  const { session } = makeSession({ rules: EVICTING, evictable: ring });
+  const { session } = makeSession({ rules: EVICTING, evictable: new LateWrites(ring) });
   session.fromClient(Buffer.from(cmd('PING')));
   session.fromUpstream(Buffer.from('+PONG\r\n'));
   const client = Buffer.from(

@@ -262,6 +262,12 @@ export class CommandRouter implements CommandHandler {
     this.context.counters.commands++;
   }
 
+  scanned(): void {
+    const { keys, evictable } = this.context.policy;
+    keys?.settle();
+    evictable?.settle?.();
+  }
+
   malformed(): Flow {
     if (this.stops >= Stop.PAUSE) return this.wait();
     if (this.placement?.getsOwn('malformed') === false) return this.wait();

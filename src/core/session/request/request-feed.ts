@@ -39,6 +39,8 @@ export interface CommandHandler {
   argument(index: number): void;
   /** The large command's last byte has come. */
   largeEnd(): void;
+  /** The bytes under scan are about to change: nothing may point into them any longer. */
+  scanned(): void;
   /** The bytes are no command. TAKEN: everything passes unread from here on. */
   malformed(): Flow;
 }
@@ -159,9 +161,13 @@ export class RequestFeed {
    */
   private run(buf: Uint8Array, at: number, end: number, until: number): number {
     this.upstream.begin(buf, at);
-    const heldFrom = this.settle(buf, at, end, until);
-    this.upstream.end(heldFrom);
-    return heldFrom;
+    try {
+      const heldFrom = this.settle(buf, at, end, until);
+      this.upstream.end(heldFrom);
+      return heldFrom;
+    } finally {
+      this.handler.scanned();
+    }
   }
 
   private settle(buf: Uint8Array, at: number, end: number, until: number): number {
