@@ -10,6 +10,7 @@ import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import { EXPIRE_NX, encodeCommand } from '../../src/core/resp/encode.js';
 import type { ByteSink } from '../../src/core/session/byte-sink.js';
 import { Session } from '../../src/core/session/session.js';
+import { LateWrites } from '../../src/evict/late-writes.js';
 import { Ring } from '../../src/evict/ring.js';
 import { CopyingSink, DEPTH, type MicroCase, NO_OBSERVER, rule, VALUE } from './case.js';
 
@@ -37,11 +38,11 @@ export interface SessionLab {
 
 const LAB: SessionLab = { sink: () => new CopyingSink(), manyKeys: MANY_KEYS, clock: () => 0.5 };
 
-function ringOf(rules: readonly Rule[], { manyKeys, clock }: SessionLab): Ring | undefined {
+function ringOf(rules: readonly Rule[], { manyKeys, clock }: SessionLab): LateWrites | undefined {
   if (!rules.some(({ evict }) => evict)) return undefined;
   const ring = new Ring({ bytes: manyKeys * RING_BYTES_PER_KEY, now: clock });
   ring.adopt(rules);
-  return ring;
+  return new LateWrites(ring);
 }
 
 function quotasOf(rules: readonly Rule[]): Quotas {

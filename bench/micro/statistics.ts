@@ -13,6 +13,8 @@ const SET = specify({
   keys: { first: 1, last: 1, step: 1, keywords: [] },
 });
 const KEYS = 4096;
+/** Writes in a read. */
+const READ = 16;
 const now = Date.now();
 
 /** Cycles through prepared keys, as they lie in a read buffer: each with an offset, and a hash ready. */
@@ -36,9 +38,10 @@ function remember(): MicroCase {
   const run = (): void => {
     const hash = Math.imul(next++ & 0x3ffff, 0x9e3779b1);
     const effect = next & 0x40000 ? TtlEffect.NONE : TtlEffect.OWN;
-    memory.written(effect, 60_000, 7, false, key, 0, key.length, hash, 0);
+    memory.note(1, effect, 60_000, 7, false, key, 0, key.length, hash, 0);
+    if ((next & (READ - 1)) === 0) memory.settle();
   };
-  return { what: 'what is remembered of the key', commands: 1, run };
+  return { what: 'what is remembered of the key, 16 in a read', commands: 1, run };
 }
 
 export function statisticsCases(): MicroCase[] {
