@@ -124,8 +124,8 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'Spillway opens no connection for a client before its first command.',
   ],
   [
-    'A client that needs a new connection (for `MULTI` or `SUBSCRIBE`, or after a shared one was lost) may get the server’s error, and its connection is closed. This happens when the server is full, busy with a script (`SELECT`), or has another password by then; for a client without a login also when the default user has a password by now.',
-    'Spillway opens and authenticates that connection when the client needs it. A client that logs in again continues: with a valid password as that user, with a wrong one with the rights that it had. RESET is answered, too. The client never gets other rights than it had when it connected.',
+    'A client that needs a new connection (for `MULTI`, `SUBSCRIBE`, a script, `SELECT`, any `CLIENT` subcommand such as `CLIENT GETNAME`, a command that acts on the server such as `FLUSHALL`, a large reply, or after a shared one was lost) may get the server’s error, and its connection is closed. This happens when the server is full, busy with a script (`SELECT`), or has another password by then; for a client without a login also when the default user has a password by now.',
+    'Spillway opens and authenticates that connection when the client needs it. The answer to such a command depends on its connection, or it would delay the clients of a shared one. All other commands continue on the shared connection, however long the client was silent. A client that logs in again continues: with a valid password as that user, with a wrong one with the rights that it had. RESET is answered, too. The client never gets other rights than it had when it connected.',
   ],
   [
     'A client that connects while the default user has a password, and sends its first command when it has none, is closed after the first reply.',

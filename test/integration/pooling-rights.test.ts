@@ -111,6 +111,14 @@ t.test(
   },
 );
 
+/** It is known of each client what it may do. */
+async function settledAtAll(): Promise<void> {
+  await until(async () => {
+    const { pool } = (await pooled.admin('/api/connections')) as { pool: PoolSnapshot };
+    return pool.clientsWaiting === 0;
+  });
+}
+
 /** It is known of each client what it may do, and none has a connection of its own that it does not need. */
 async function settled(): Promise<void> {
   await until(async () => {
@@ -170,6 +178,44 @@ for (const [what, close] of Object.entries(WAYS)) {
     t.equal(await ask(late, 'GET k'), NOAUTH);
   });
 }
+
+/** What makes a client need a connection of its own for a moment, or gives it another identity. */
+const GREETINGS = [
+  ...[['HELLO 2'], ['HELLO 3'], ['HELLO 3', 'HELLO 2'], ['SELECT 0'], ['SELECT 1'], ['CLIENT SETNAME me']],
+  ...[
+    ['MULTI', 'EXEC'],
+    ['GET k', 'CLIENT SETNAME me'],
+    ['GET k', 'HELLO 3', 'GET k', 'SELECT 1'],
+  ],
+  ...[
+    ['AUTH alice a'],
+    ['HELLO 3 AUTH alice a SETNAME me', 'SELECT 1'],
+    ['AUTH alice a', 'RESET', 'HELLO 3'],
+  ],
+];
+
+t.test('a client keeps its rights when it is silent after its greeting', async (t) => {
+  for (const [pool, proxy] of POOLS) {
+    await t.test(pool, async (t) => {
+      await told('ACL SETUSER alice on >a ~* +@all');
+      const clients: RawClient[] = [];
+      for (const greeting of GREETINGS) {
+        const client = await withRaw(t, proxy.port);
+        await settledAtAll();
+        for (const line of greeting) t.notMatch(await ask(client, line), /^-/, line);
+        clients.push(client);
+      }
+      if (pool === 'command') await settled();
+      await told('CONFIG SET requirepass secret');
+      await told('ACL SETUSER alice resetpass >b');
+      for (const [i, client] of clients.entries()) {
+        t.notMatch(await ask(client, 'GET k'), /^-/, `GET, after ${GREETINGS[i].join(', ')}`);
+        t.equal(await ask(client, 'SET k v'), '+OK\r\n', `SET, after ${GREETINGS[i].join(', ')}`);
+      }
+    });
+    await anew();
+  }
+});
 
 t.test('who came while a login was wanted is answered as then, also when none is any more', async (t) => {
   const questions = ['HELLO 2', 'GET k', 'HELLO 3', 'MULTI', 'GET k', 'EXEC', 'GET k', 'RESET', 'GET k'];

@@ -1,14 +1,15 @@
 // Where one client's commands go. With session pooling: to an own connection, for good. With command pooling: wherever its
 // session wants, which is its seat on shared connections or, for a while, an own one. An own connection that is not needed is
 // parked, and closed after a while.
+// It is long because it decides on both: which one is provided, when the own one is made, parked, taken over and ended.
 // Owns the own connection and the seat. Invariant: a session changes its upstream only when no reply is due to it.
 import { HELLO, ownGreeting } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
 import { type AddedLatency, Way } from '../added-latency.js';
-import { AGAIN_MS } from './following.js';
 import { NotPrimary, Refused } from './greet.js';
 import { OwnUpstream, type OwnUpstreamOptions, type OwnUpstreamUser } from './own-upstream.js';
-import { type SeatUser, SharedSeat } from './shared-seat.js';
+import { PrimaryRetry } from './primary-retry.js';
+import { type SeatUser, SharedSeat, Takeover } from './shared-seat.js';
 import type { UpstreamPool } from './upstream-pool.js';
 
 /** The link that owns the client. */
@@ -33,9 +34,7 @@ export class ClientUpstream implements OwnUpstreamUser {
   own: OwnUpstream | undefined;
   /** The present own connection is the second try, with the login that comes next. */
   private retried = false;
-  /** Since when no connection can be made to a primary that may have moved, and when the next attempt is due. */
-  private failsSince: number | undefined;
-  private again: NodeJS.Timeout | undefined;
+  private readonly retry: PrimaryRetry;
   /** undefined: session pooling. */
   readonly seat: SharedSeat | undefined;
 
@@ -47,13 +46,14 @@ export class ClientUpstream implements OwnUpstreamUser {
     private readonly link: ClientUpstreamUser,
     pool: UpstreamPool | undefined,
   ) {
+    this.retry = new PrimaryRetry(options.upstream.following, () => this.goOn());
     if (pool !== undefined) this.seat = new SharedSeat(pool, link);
     else if (options.upstream.following === undefined) this.own = new OwnUpstream(options, [], this);
   }
 
   /** The client now has its session. */
   come(): void {
-    if (this.seat !== undefined) this.seat.come();
+    if (this.seat !== undefined) this.seat.rights.come();
     else if (this.own === undefined) {
       // Nothing goes up before the server has said that it is the primary.
       this.link.session.pause();
@@ -68,8 +68,7 @@ export class ClientUpstream implements OwnUpstreamUser {
 
   /** The pause is over: connections may be made again. */
   goOn(): void {
-    clearTimeout(this.again);
-    this.again = undefined;
+    this.retry.stop();
     this.own?.hearAgain();
     const { upstream } = this.options;
     if (this.seat !== undefined) this.link.flush();
@@ -144,7 +143,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     const { session } = this.link;
     // It was refused there what it has elsewhere.
     if (!session.hasOwnUpstream && this.isPinned) this.endOwn();
-    if (session.isLetIn) seat.letIn();
+    if (session.isLetIn) seat.rights.ownLetIn();
     if (session.mayRelease) this.park();
     else if (session.mayRest) this.own?.rest();
   }
@@ -159,7 +158,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.own?.end();
     this.own = undefined;
     this.retried = false;
-    this.seat?.ownEnded();
+    this.seat?.rights.ownEnded();
   }
 
   /** Nothing more will go up, except what is on its way. */
@@ -170,7 +169,7 @@ export class ClientUpstream implements OwnUpstreamUser {
 
   /** The client is gone. */
   close(): void {
-    clearTimeout(this.again);
+    this.retry.stop();
     this.endOwn();
     this.seat?.close();
   }
@@ -187,7 +186,7 @@ export class ClientUpstream implements OwnUpstreamUser {
 
   ownGreeted(): void {
     const { own } = this;
-    this.failsSince = undefined;
+    this.retry.succeeded();
     if (this.seat === undefined && own !== undefined) {
       const { session } = this.link;
       session.connect(own.batch);
@@ -197,8 +196,8 @@ export class ClientUpstream implements OwnUpstreamUser {
   }
 
   /**
-   * A login that is no longer valid does no harm to a client that is about to log in again, or to RESET. A new login that is not valid does
-   * none either: the client gets the server's error and keeps what it had.
+   * A login or database that is refused by now does no harm to a client that is about to log in again, or to RESET. A new login
+   * that is not valid does none either: the client gets the server's error and keeps what it had.
    */
   ownRefused(error: Error): void {
     if (error instanceof NotPrimary && this.triesAgain()) {
@@ -207,11 +206,12 @@ export class ClientUpstream implements OwnUpstreamUser {
     }
     const { session } = this.link;
     const next = session.nextIdentity;
-    if (next === undefined || !(error instanceof Refused && error.ofLogin)) {
+    const { retried } = this;
+    const goesOn = error instanceof Refused && (retried ? error.ofLogin : error.ofIdentity);
+    if (next === undefined || !goesOn) {
       this.link.turnAway(error);
       return;
     }
-    const { retried } = this;
     this.endOwn();
     if (retried) {
       session.refuseLogin(error.words);
@@ -252,17 +252,23 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.link.ownEnded(isParked, own.isConnected, error);
   }
 
+  /** The connection ends once a shared one has its client's rights. Until then the client goes on with this one if it must. */
   parkingOver(): void {
-    // If another connection cannot be had, the client goes on with this one.
-    if (this.link.session.wants === Place.NOWHERE) this.endOwn();
-    else this.own?.park();
+    const isBusy = this.link.session.wants !== Place.NOWHERE;
+    const takeover = isBusy ? Takeover.LATER : this.seat?.takesOver();
+    if (takeover === Takeover.LATER) this.own?.park();
+    else if (takeover !== Takeover.NEVER) this.endOwn();
   }
 
   restOver(): void {
     const { session } = this.link;
     if (!session.mayRest) return;
-    session.detach();
-    this.endOwn();
+    const takeover = this.seat?.takesOver();
+    if (takeover === Takeover.LATER) this.own?.rest();
+    else if (takeover !== Takeover.NEVER) {
+      session.detach();
+      this.endOwn();
+    }
   }
 
   /** The client does not need it, and does not notice. */
@@ -274,18 +280,14 @@ export class ClientUpstream implements OwnUpstreamUser {
 
   /** The primary may have moved, so Spillway tries again to make the connection. */
   private triesAgain(): boolean {
-    const { following } = this.options.upstream;
-    if (following === undefined) return false;
-    this.failsSince ??= performance.now();
-    if (!following.waits(this.failsSince)) return false;
+    if (!this.retry.begin()) return false;
     this.endOwn();
-    this.again ??= setTimeout(() => this.goOn(), AGAIN_MS).unref();
     return true;
   }
 
   private provideOwn(): boolean {
     const { session } = this.link;
-    const mayNot = this.again !== undefined || this.options.upstream.following?.isPaused === true;
+    const mayNot = this.retry.isWaiting || this.options.upstream.following?.isPaused === true;
     if (this.own === undefined && mayNot) return false;
     this.own ??= new OwnUpstream(this.options, ownGreeting(session.identity), this);
     if (!this.own.isGreeted) return false;

@@ -25,10 +25,17 @@ const NOAUTH = Buffer.from('-NOAUTH', 'latin1');
 /** How a server refuses a login (acl.c, authCommand; before 6.0 `ERR invalid password`). */
 const LOGIN_REFUSED = /^-(?:WRONGPASS|NOAUTH|ERR invalid password|ERR (?:Client sent )?AUTH)/;
 
+const NOT_PERMITTED = /^-NOPERM /;
+
 /** The server refuses the connection, or the login or state that it should have: an error reply, in the server's own words. */
 export class Refused extends Error {
   constructor(readonly words: Buffer) {
     super(`the server refuses the connection: ${words.toString('latin1', 1).trim()}`);
+  }
+
+  /** Whether it refuses the login, or the database, to a user that may not SELECT. Another login may be accepted. */
+  get ofIdentity(): boolean {
+    return this.ofLogin || NOT_PERMITTED.test(this.words.toString('latin1'));
   }
 
   /** Whether it refuses the login. */

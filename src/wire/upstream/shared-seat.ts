@@ -2,35 +2,24 @@
 // one for the rest, or a single one if another is not available. It gets the client its connections, keeps the client's rights
 // exact, and hands it its replies. Knows its session and its link; owns no connection.
 //
-// A client may share while a connection vouches for it: its own connection has shown that the client may run commands, or the
-// client has been a member of a standing shared connection ever since. Otherwise Spillway asks on a fresh connection
-// (login-check.ts). So a client has the rights of a connection made when it came, and loses them when that connection would
-// have ended.
+// What it may do is in rights-voucher.ts. Before the client's own connection ends, a shared one takes over: it keeps the rights
+// that the client has.
 //
-//   comes ─▶ vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
-//                ▲─────────────────────────────┴─ the connection is lost
+//   vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
+//        ▲────────────────────────────┴─ the connection is lost
 //
 // Invariant: it is a member of the connections that its fields name, and of no others.
-import type { Identity } from '../../core/session/pooling/identity.js';
+import { type Identity, isShareable } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
-import type { Session } from '../../core/session/session.js';
 import type { Applicant } from './applicants.js';
-import { loginWanted } from './greet.js';
-import type { Newcomer, VouchApplicant } from './login-check.js';
+import { RightsVoucher, type VouchedLink } from './rights-voucher.js';
 import type { Member, SharedConnection } from './shared-connection.js';
 import type { UpstreamPool } from './upstream-pool.js';
 
 /** The link that owns the client. */
-export interface SeatUser {
-  readonly session: Session;
-  /** Bytes that the client has sent. */
-  readonly bytes: number;
+export interface SeatUser extends VouchedLink {
   /** Whether the connection that the client had before still stands. */
   readonly hasParked: boolean;
-  /** Sends what there is to send, and gives the session the connection that it wants. */
-  flush(): void;
-  /** There is no connection for the client's next command. */
-  turnAway(error: Error): void;
   /** Replies came; `bytes` is their total size. */
   repliesCame(bytes: number): void;
   /** The shared connection takes bytes again. */
@@ -39,7 +28,19 @@ export interface SeatUser {
   close(reset: boolean): void;
 }
 
-export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
+/** Whether a shared connection has the rights of a client whose own connection is to end. */
+export const Takeover = {
+  /** One has; or the client has no rights to lose. */
+  DONE: 0,
+  /** One is being made. */
+  LATER: 1,
+  /** None can be had any more. */
+  NEVER: 2,
+} as const;
+export type Takeover = (typeof Takeover)[keyof typeof Takeover];
+
+export class SharedSeat implements Member, Applicant {
+  readonly rights: RightsVoucher;
   /** The connection that the client's commands use, or used last. */
   private current: SharedConnection | undefined;
   private writesTo: SharedConnection | undefined;
@@ -48,8 +49,8 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
   private identity: Identity | undefined;
   private applying = false;
   private appliedFor: Identity | undefined;
-  private isVouched = false;
-  private seeksVoucherFor: Identity | undefined;
+  /** The identity for which no shared connection could be had. */
+  private refusedFor: Identity | undefined;
   /** Whether it is in the list of seats that got replies this time. */
   private isTouched = false;
   private isClosed = false;
@@ -57,7 +58,12 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
   constructor(
     private readonly pool: UpstreamPool,
     readonly link: SeatUser,
-  ) {}
+  ) {
+    this.rights = new RightsVoucher(pool.logins, link, () => {
+      // A silent connection is joined as well, so that its loss reaches this client too.
+      if (link.session.wants === Place.NOWHERE) this.apply(false);
+    });
+  }
 
   get isMember(): boolean {
     return this.writesTo !== undefined || this.readsFrom !== undefined;
@@ -72,26 +78,11 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     return this.current;
   }
 
-  /** The client has connected: Spillway asks what it may do, at once or after it has been silent for a while. */
-  come(): void {
-    if (this.pool.logins.admit(this)) this.seekVoucher();
-  }
-
-  /** An own connection of the client has shown that the client may run commands. */
-  letIn(): void {
-    this.isVouched = true;
-  }
-
-  /** The client's own connection has ended, and vouches for nobody. */
-  ownEnded(): void {
-    if (this.identity !== this.link.session.identity) this.isVouched = false;
-  }
-
   /** Attaches the session to a shared connection. Returns false if none is ready yet, or none can be had. */
   provide(): boolean {
     const { session } = this.link;
-    if (!this.isVouched || session.isNew) {
-      this.seekVoucher();
+    if (!this.rights.isThere) {
+      this.rights.ask();
       return false;
     }
     const shared = this.apply(session.wantsPausable);
@@ -100,10 +91,21 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     return true;
   }
 
+  /** Makes the client, which has no command, a member of a shared connection that has its rights. */
+  takesOver(): Takeover {
+    const { identity } = this.link.session;
+    if (!this.rights.isThere || this.isMemberAs(identity)) return Takeover.DONE;
+    if (this.refusedFor === identity) return Takeover.NEVER;
+    return this.apply(false) === undefined ? Takeover.LATER : Takeover.DONE;
+  }
+
   /** The shared connection for the next command, when no reply is owed; undefined: `applicant`, if given, will be called. */
   find(pausable: boolean, applicant?: Applicant): SharedConnection | undefined {
     const { identity } = this.link.session;
-    if (this.identity !== identity) this.leaveAll();
+    if (this.identity !== identity) {
+      if (this.isMemberAs(identity)) this.identity = identity;
+      else this.leaveAll();
+    }
     let shared = pausable ? this.writesTo : this.readsFrom;
     if (shared?.isOpen !== true) {
       const fresh = this.pool.acquire(identity, pausable, applicant);
@@ -136,7 +138,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.isClosed = true;
     this.leaveAll();
     if (this.applying) this.pool.withdraw(this);
-    this.pool.logins.withdraw(this);
+    this.rights.close();
   }
 
   /** The client is no longer a member of any connection. */
@@ -148,6 +150,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.identity = undefined;
     this.leave(writesTo);
     this.leave(readsFrom);
+    if (writesTo !== undefined || readsFrom !== undefined) this.rights.left();
   }
 
   granted(): void {
@@ -155,13 +158,14 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.applying = false;
     const { session } = this.link;
     const waits = session.identity === this.appliedFor && session.wants === Place.NOWHERE;
-    if (waits && !session.hasOwnUpstream && !this.isMember) this.apply(false);
+    if (waits && !session.hasOwnUpstream && !this.isMemberAs(session.identity)) this.apply(false);
     this.link.flush();
   }
 
   refused(error: Error): void {
     if (this.isClosed) return;
     this.applying = false;
+    this.refusedFor = this.appliedFor;
     const { session } = this.link;
     const counts = session.identity === this.appliedFor && !session.hasOwnUpstream;
     // On a fresh connection the server may refuse what it granted before: its user may no longer SELECT, for example.
@@ -175,42 +179,10 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
   crowded(): void {
     if (this.isClosed) return;
     this.applying = false;
+    this.refusedFor = this.appliedFor;
     const { session } = this.link;
     if (session.identity === this.appliedFor) session.keepOwn('no-room');
     this.link.flush();
-  }
-
-  isStillSilent(): void {
-    if (this.link.bytes === 0 && !this.isClosed) this.seekVoucher();
-  }
-
-  vouched(open: boolean): void {
-    const { seeksVoucherFor } = this;
-    const { session } = this.link;
-    this.seeksVoucherFor = undefined;
-    if (this.needsNoVoucher) {
-      this.link.flush();
-      return;
-    }
-    if (seeksVoucherFor?.credential === session.identity.credential) {
-      if (session.isNew) session.vouched(open);
-      else if (!open && !session.hasOwnUpstream) {
-        this.link.turnAway(loginWanted());
-        return;
-      }
-      this.isVouched = open;
-      // A silent connection is joined as well, so that its loss reaches this client too.
-      if (open && !session.hasOwnUpstream && session.wants === Place.NOWHERE) this.apply(false);
-    }
-    this.link.flush();
-  }
-
-  notVouched(error: Error): void {
-    const identity = this.seeksVoucherFor;
-    const { session } = this.link;
-    this.seeksVoucherFor = undefined;
-    if (this.needsNoVoucher || session.hasOwnUpstream || identity !== session.identity) this.link.flush();
-    else this.link.turnAway(error);
   }
 
   get taken(): number {
@@ -246,7 +218,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.replace(shared, undefined);
     if (!this.isMember) {
       this.identity = undefined;
-      this.isVouched = false;
+      this.rights.left();
     }
     this.link.session.detachShared(shared);
     if (this.isClosed) return;
@@ -278,16 +250,9 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     return shared;
   }
 
-  private seekVoucher(): void {
-    if (this.seeksVoucherFor !== undefined) return;
-    this.seeksVoucherFor = this.link.session.identity;
-    this.pool.logins.ask(this.seeksVoucherFor.credential, this);
-  }
-
-  /** A connection of its own has answered its question meanwhile; it may even wait for a reply on a shared one. */
-  private get needsNoVoucher(): boolean {
-    const { session } = this.link;
-    return this.isClosed || (this.isVouched && !session.isNew) || !session.idle;
+  /** Whether it is a member of a connection that any client of this identity may use. */
+  private isMemberAs(identity: Identity): boolean {
+    return this.isMember && this.identity !== undefined && isShareable(this.identity, identity);
   }
 
   private join(shared: SharedConnection, pausable: boolean): void {
@@ -296,6 +261,8 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     else this.readsFrom = shared;
     this.leave(before);
     this.identity = this.link.session.identity;
+    this.refusedFor = undefined;
+    this.rights.joined();
     shared.members.add(this);
   }
 

@@ -78,8 +78,6 @@ class Player {
   own: Far | undefined;
   isParked = false;
   private asNext = false;
-  /** Its own connection has ended, and it has had none since: it may need a new one for anything. */
-  hasRested = false;
   /** Why no connection could be made for it. */
   ended: string | undefined;
 
@@ -121,7 +119,6 @@ class Player {
           const { sink, lane } = far;
           if (lane) {
             session.attachShared({ batch: sink, lane, allowance: Number.POSITIVE_INFINITY });
-            this.hasRested = false;
           }
         } else if (this.own !== undefined && this.isParked) session.keepOwn('client-state');
         else this.end(far.toString('latin1'));
@@ -153,14 +150,12 @@ class Player {
     this.isParked = true;
   }
 
-  /** A second passes. */
+  /** A second passes: a shared connection takes over its rights, if one can. */
   rest(): void {
-    this.hasRested ||= this.own !== undefined;
-    if (this.isParked) this.own = undefined;
-    else if (this.session.mayRest) {
-      this.session.detach();
-      this.own = undefined;
-    }
+    const { session, rig } = this;
+    if (!(this.isParked || session.mayRest) || Buffer.isBuffer(rig.sharedFor(session.identity))) return;
+    if (!this.isParked) session.detach();
+    this.own = undefined;
     this.isParked = false;
   }
 
@@ -172,7 +167,6 @@ class Player {
       return;
     }
     if (!session.hasOwnUpstream && !this.isParked) this.own = undefined;
-    else this.hasRested = false;
     if (session.mayRelease) this.park();
     this.provide();
   }
@@ -248,7 +242,7 @@ function play(steps: readonly Step[], seed: number): number {
     const at = due.findLastIndex((_, n) => got.startsWith(due.slice(0, n).join('')));
     const line: string = step.lines[at] ?? '';
     const isHello = /^hello .*setname/.test(line);
-    if (!(WANTS_OWN.test(line) || isHello || player.hasRested) || !REFUSED_LOGIN.test(player.ended ?? ''))
+    if (!(WANTS_OWN.test(line) || isHello) || !REFUSED_LOGIN.test(player.ended ?? ''))
       throw new Error(
         `${step.lines}: ${JSON.stringify(got)} and the end (${player.ended}), not ${JSON.stringify(due)}`,
       );

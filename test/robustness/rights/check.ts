@@ -15,8 +15,6 @@ import { Random } from '../fuzz/random.js';
 
 /** What the end of a client may begin with: no connection can be made for it any more. */
 const ENDS = /^-(NOAUTH|WRONGPASS|ERR AUTH|NOPERM [^\r]*'select')/;
-/** Its login holds, but its user may not SELECT the database that it is in. */
-const MAY_NOT_SELECT = /^-NOPERM /;
 const USERS = ['alice', 'bob', 'default'];
 const PASSWORDS = ['p1', 'p2', 'p3'];
 const CLIENTS = 6;
@@ -39,10 +37,13 @@ const RIGHTS = [
   '-select',
 ];
 const LOST = '-ERR spillway lost its connection';
-/** Commands that any connection of the client's identity can serve. */
-const SHARED = ['GET', 'SET', 'INCR', 'EVAL'];
-/** An own connection stays for at least this long after its client has needed it (own-upstream.ts), in milliseconds. */
-const STAYS_MS = 1000;
+/**
+ * Commands that any connection of the client's identity can serve. The client has one: it lost none that its twin did not lose.
+ * So no such command ends it, with NOAUTH or any other error, in place of the reply that its twin got. EVAL needs its own.
+ */
+const SHARED = ['GET', 'SET', 'INCR'];
+/** After this time own connections that their clients do not need have ended, unless no other has their rights, in milliseconds. */
+const IDLE_MS = 1300;
 
 type Words = readonly string[];
 
@@ -65,8 +66,6 @@ interface Actor {
   db: string;
   /** How often the default user had changed when it came. */
   came: number;
-  /** It has had a connection since then at least, by performance.now(). */
-  served: number;
 }
 
 interface Answer {
@@ -110,7 +109,8 @@ export class RightsCheck {
   async run(done: () => boolean): Promise<RightsTally> {
     while (!done() && this.tally.wrong.length === 0) {
       this.tally.steps++;
-      if (this.random.oneIn(4)) await this.change();
+      if (this.random.oneIn(60)) await this.idles();
+      else if (this.random.oneIn(4)) await this.change();
       else await this.act(this.random.below(CLIENTS));
     }
     return this.tally;
@@ -148,7 +148,7 @@ export class RightsCheck {
     });
     const direct = await connectRaw(this.servers[0].port);
     await this.settled();
-    return { direct, pooled, credential: undefined, resp: '2', db: '0', came: this.changes, served: 0 };
+    return { direct, pooled, credential: undefined, resp: '2', db: '0', came: this.changes };
   }
 
   /** It is known of each client what it may do, so that what changes next comes behind that. */
@@ -197,6 +197,16 @@ export class RightsCheck {
     }
   }
 
+  /** The clients say nothing until their own connections have ended. */
+  private async idles(): Promise<void> {
+    this.log.push('all idle');
+    const end = performance.now() + IDLE_MS;
+    await until(async () => {
+      const { pool } = (await this.proxy.admin('/api/connections')) as { pool: PoolSnapshot | null };
+      return (pool?.parkedConnections ?? 0) === 0 || performance.now() > end;
+    });
+  }
+
   private async restart(): Promise<void> {
     this.log.push('restart');
     this.changes++;
@@ -217,7 +227,6 @@ export class RightsCheck {
     const lines = this.lines();
     this.log.push(`${i}: ${lines.map((words) => words.join(' ')).join(' | ')}`);
     const actor = actors[i];
-    const sent = performance.now();
     let due = await said(actor.direct, lines);
     let got = await said(actor.pooled, lines);
     const lost = got.replies.some((reply) => reply.startsWith(LOST));
@@ -241,21 +250,20 @@ export class RightsCheck {
       // Its last words say why, in place of a reply.
       const told = same || got.replies.slice(0, -1).every((reply, n) => reply === due.replies[n]);
       const words = got.replies.at(-1) ?? '';
-      // A client that logs in anew with a password that counts, or sends RESET, needs the old one no more.
+      // A client that logs in anew with a password that counts, or sends RESET, needs the old one no more. But its new
+      // user may not SELECT the database that it is in.
       const at = got.replies.length - 1;
-      const isAnew = lines[at]?.includes('AUTH') === true || lines[at]?.[0] === 'RESET';
-      const logsIn = isAnew && due.replies[at]?.startsWith('-') === false;
-      const fair =
-        same ||
-        (ENDS.test(words) &&
-          !logsIn &&
-          !(MAY_NOT_SELECT.test(words) && this.hasConnection(actor, lines, got, sent)));
+      const [name = '', ...given] = lines[at] ?? [];
+      const isTaken = due.replies[at]?.startsWith('-') === false;
+      const isAnew = isTaken && (name === 'RESET' || lines[at].includes('AUTH'));
+      const credential = name === 'AUTH' ? given : given.slice(2);
+      const logsIn = isAnew && (name === 'RESET' || !(await this.mayEnd({ ...actor, credential })));
+      const fair = same || (ENDS.test(words) && !logsIn && !SHARED.includes(name));
       if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
       else this.tally.ended++;
       return this.replace(i, false);
     }
     if (!same || got.replies.length !== due.replies.length) return this.wrong(i, due, got);
-    if (due.replies.some((reply) => !reply.startsWith('-'))) actor.served = sent;
     this.note(actor, lines, due.replies);
     await this.settled();
   }
@@ -333,17 +341,6 @@ export class RightsCheck {
     if (replies.every((reply) => !reply.startsWith('-'))) return twin;
     twin.destroy();
     return undefined;
-  }
-
-  /**
-   * The command that ended the client needed no other connection than the client has: it can be served by any that the client
-   * shares, and by the one where the client logged in.
-   */
-  private hasConnection(actor: Actor, lines: readonly Words[], { replies }: Answer, sent: number): boolean {
-    const before = replies.slice(0, -1);
-    const served = before.some((reply) => !reply.startsWith('-')) ? sent : actor.served;
-    const isShared = SHARED.includes(lines[before.length]?.[0] ?? '');
-    return isShared && performance.now() - served < STAYS_MS;
   }
 
   /** No connection with just the rights of this client can be made any more. */

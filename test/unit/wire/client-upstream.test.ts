@@ -42,7 +42,7 @@ class Link implements ClientUpstreamUser {
     const { seat } = this.upstream;
     const { context } = makeSession({ shedding: true }, true);
     this.session = new Session(context, this.client, undefined, seat, (pausable) => seat?.find(pausable));
-    seat?.come();
+    seat?.rights.come();
   }
 
   /** Its next reply, and nothing more. */
@@ -385,7 +385,11 @@ t.test(
 );
 
 t.test('RESET answers a client whose login is no longer valid', async (t) => {
-  const changes = { 'another password': ['resetpass', '>b'], 'its user is off': ['off'] };
+  const changes = {
+    'another password': ['resetpass', '>b'],
+    'its user is off': ['off'],
+    'its user may not SELECT': ['-select'],
+  };
   for (const [name, change] of Object.entries(changes)) {
     await anew();
     const { settled } = lab(t);
@@ -402,6 +406,61 @@ t.test('RESET answers a client whose login is no longer valid', async (t) => {
     t.equal(String(await look.call('EXISTS', 'k')), ':1\r\n', 'in database 0');
     await look.call('DEL', 'k');
   }
+});
+
+t.test('one whose user may no longer SELECT its database logs in as one who may', async (t) => {
+  for (const login of [
+    ['AUTH', 'bob', 'b'],
+    ['HELLO', '3', 'AUTH', 'bob', 'b'],
+  ]) {
+    await anew();
+    await look.call('ACL', 'SETUSER', 'alice', '+select');
+    await look.call('ACL', 'SETUSER', 'bob', 'on', '>b', '~*', '+@all');
+    const { settled } = lab(t);
+    const link = await settled();
+    await link.ask('AUTH', 'alice', 'a');
+    await link.ask('SELECT', '1');
+    t.equal(await link.ask('SET', 'k', 'in-1'), '+OK\r\n');
+    await until(() => link.upstream.own === undefined);
+    await look.call('ACL', 'SETUSER', 'alice', '-select');
+    t.notMatch(await link.ask(...login), /^-/, login.join(' '));
+    t.equal(await link.ask('GET', 'k'), '$4\r\nin-1\r\n', 'in its database');
+    t.same(link.told, []);
+  }
+});
+
+t.test('a silent client keeps the rights that it came with, or logged in with', async (t) => {
+  const greetings = [
+    [['HELLO', '2']],
+    [['HELLO', '3']],
+    [['SELECT', '1']],
+    [['CLIENT', 'SETNAME', 'me']],
+    [['AUTH', 'alice', 'a']],
+    [['AUTH', 'alice', 'a'], ['RESET']],
+  ];
+  const { settled, pool } = lab(t);
+  const links: Link[] = [];
+  for (const greeting of greetings) {
+    const link = await settled();
+    for (const words of greeting) t.notMatch(await link.ask(...words), /^-/);
+    links.push(link);
+  }
+  // Without room for a shared connection it keeps its own.
+  const { settled: settledToo, room } = lab(t);
+  const alone = await settledToo();
+  room.isOpen = false;
+  t.equal(await alone.ask('AUTH', 'alice', 'a'), '+OK\r\n');
+  const { own } = alone.upstream;
+  await until(() => links.every(({ upstream }) => upstream.own === undefined));
+  await look.call('CONFIG', 'SET', 'requirepass', 'secret');
+  await look.call('ACL', 'SETUSER', 'alice', 'resetpass', '>b');
+  for (const [i, link] of links.entries()) {
+    t.notMatch(await link.ask('GET', 'k'), /^-/, greetings[i].join(', '));
+    t.same(link.told, []);
+  }
+  await until(() => pool.snapshot().clientsWaiting === 0);
+  t.equal(alone.upstream.own, own);
+  t.equal(await alone.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
 });
 
 t.test('a connection made since a login is wanted is none for who came before', async (t) => {

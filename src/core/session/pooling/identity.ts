@@ -30,6 +30,15 @@ export const NOBODY: Identity = {
   libVersion: '',
 };
 
+/** Whether clients of both identities may use the same shared connection. Names do not matter there. */
+export function isShareable(a: Identity, b: Identity): boolean {
+  return a === b || (a.resp === b.resp && a.db === b.db && isSameLogin(a.credential, b.credential));
+}
+
+function isSameLogin(a: Credential | undefined, b: Credential | undefined): boolean {
+  return a === b || (a?.user === b?.user && a?.password === b?.password);
+}
+
 /** One command of a greeting. */
 export interface Greeting {
   readonly command: Buffer;
