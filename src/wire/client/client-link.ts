@@ -6,7 +6,7 @@
 //
 //   client FIN   ─▶ upstream FIN once all is forwarded    upstream FIN   ─▶ client closed once all is delivered
 //   client error ─▶ upstream destroyed at once            upstream error ─▶ the same; reset if nothing waits
-//   client idle  ─▶ closed, where limits.idleTimeout is   upstream unreachable ─▶ client reset
+//   client idle  ─▶ closed, where limits.idleTimeout is   upstream unreachable ─▶ client reset; closed if it had replies
 //   drain        ─▶ client FIN once all owed is delivered; what it sends later is read and dropped
 import { NOWHERE } from '../../core/session/byte-sink.js';
 import { Place } from '../../core/session/pooling/placement.js';
@@ -140,7 +140,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     if (this.isOver) return;
     const { session } = this;
     if (session.owes) {
-      this.close(true);
+      this.giveUp();
       return;
     }
     if (this.isHeldUp && !session.unanswered) this.client.batch.write(error, 0, error.length);
@@ -247,7 +247,11 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     }
     const orderly = error === undefined || (isConnected && (this.client.waiting > 0 || this.upstreamEnded));
     this.upstreamEnded = true;
-    told(() => (orderly ? this.finish() : this.close(true)));
+    told(() => {
+      if (orderly) this.finish();
+      else if (isConnected) this.close(true);
+      else this.giveUp();
+    });
   }
 
   upstreamFailed(error: Error): void {
@@ -269,7 +273,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
   turnAway(error: Error): void {
     this.upstreamFailed(error);
     if (!(error instanceof Refused)) {
-      this.close(true);
+      this.giveUp();
       return;
     }
     this.client.batch.write(error.words, 0, error.words.length);
@@ -339,6 +343,16 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     const { own } = this.upstream;
     if (this.session.hasOwnUpstream && own !== undefined) own.finish();
     else if (this.session.idle) this.finish();
+  }
+
+  /**
+   * There is no connection for the client. A reset says so; but it would destroy replies that are on their way to the client,
+   * also those that only the kernel has. So a client that has got replies before sees an orderly end.
+   */
+  private giveUp(): void {
+    this.endTurn();
+    if (this.client.isAnswered) this.finish();
+    else this.close(true);
   }
 
   private sayLast(): void {

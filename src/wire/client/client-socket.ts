@@ -55,6 +55,8 @@ export class ClientSocket {
   hasEnded = false;
   /** Replies of the server have come since the last flush. */
   hasReplies = false;
+  /** The client was sent something. */
+  isAnswered = false;
   private readonly socket: Socket;
   /** The socket below TLS. */
   private readonly raw: Socket;
@@ -112,7 +114,9 @@ export class ClientSocket {
       this.hasReplies = false;
       this.unreadReplies = this.batch.waiting;
     }
-    this.options.counters.bytesToClients += this.batch.takeBytes();
+    const bytes = this.batch.takeBytes();
+    if (bytes > 0) this.isAnswered = true;
+    this.options.counters.bytesToClients += bytes;
     return keepsUp;
   }
 
