@@ -113,7 +113,7 @@ export class Session implements ReplyOwner {
 
   /** During a drain: whether nothing is under way, and no held command will go up. */
   get isDrained(): boolean {
-    return this.idle && !this.router.owesSilenced;
+    return this.idle && !this.router.stops.owesSilenced;
   }
 
   /** Whether commands may be under way without a pending reply: after CLIENT REPLY OFF, or in a pipe. */
@@ -295,7 +295,7 @@ export class Session implements ReplyOwner {
 
   /** Takes no further command, except those of an open transaction, and held ones that get no reply. */
   drain(): void {
-    this.router.drain();
+    this.router.stops.drain();
   }
 
   /**
@@ -304,14 +304,14 @@ export class Session implements ReplyOwner {
    */
   pause(all = false): void {
     this.intake.paused = true;
-    this.router.pause(all);
+    this.router.stops.pause(all);
     if (all || this.intake.raw) this.intake.stall();
   }
 
   /** Takes commands again, the held ones first. */
   unpause(): void {
     this.intake.paused = false;
-    this.router.unpause();
+    this.router.stops.unpause();
     this.guarded(() => this.goOn());
   }
 
@@ -380,8 +380,8 @@ export class Session implements ReplyOwner {
     try {
       const { replies } = this.protocol;
       const { placement } = this;
-      placement?.hold.weigh(bytes, replies.taken, replies.idle && !this.intake.stalled);
-      if (placement?.hold.onTrial && replies.idle && placement.endTrial()) this.protocol.endRights();
+      placement?.weight.weigh(bytes, replies.taken, replies.idle && !this.intake.stalled);
+      if (this.protocol.proof.isOnTrial && replies.idle) placement?.endTrial();
       this.answered();
     } catch (error) {
       this.end(error);
@@ -422,7 +422,7 @@ export class Session implements ReplyOwner {
       this.wants === Place.NOWHERE &&
       !this.closed &&
       (replies.idle || replies.raw) &&
-      !this.router.isPaused
+      !this.router.stops.forbidsRest
     ) {
       this.resume();
     }
@@ -430,7 +430,7 @@ export class Session implements ReplyOwner {
 
   private resume(): void {
     this.feed.resume();
-    this.router.resumed();
+    this.router.stops.resumed();
     this.afterRequests();
   }
 

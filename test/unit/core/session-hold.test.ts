@@ -1,5 +1,5 @@
 // What ties a client to a connection of its own, case by case: each command that changes the connection, answered with
-// and without an error, in a transaction, cut into a stream, and too many of them at once; and large replies.
+// and without an error, in a transaction, cut into a stream, and too many of them at once.
 import t, { type Test } from 'tap';
 import { defaultCommandTable } from '../../../src/core/commands/table.js';
 import { RequestScanner, Scan } from '../../../src/core/resp/request-scanner.js';
@@ -9,9 +9,6 @@ import { cmd } from '../../support/session-lab.js';
 
 const table = defaultCommandTable();
 const MAX_CLAIMS = 64;
-const KB = 1024;
-const BULK_BYTES = 256 * KB;
-const SMALL_BYTES = 4 * KB;
 
 /** Notes one command of words; returns whether its answer is to be told. */
 function note(hold: Hold, line: string, inMulti = false): boolean {
@@ -271,46 +268,6 @@ t.test(
     t.equal(user.isShut, false);
   },
 );
-
-t.test('a large reply makes a client bulky; small replies undo that', async (t) => {
-  const hold = new Hold();
-  hold.weigh(BULK_BYTES, 0, false);
-  t.equal(hold.bulky, false, 'as much as may be');
-  hold.weigh(1, 0, false);
-  t.match(hold, { bulky: true, any: false }, 'and more; but it has nothing that only this connection has');
-  for (let i = 0; i < 100; i++) hold.weigh(BULK_BYTES, 0, false);
-  hold.weigh(0, 1, true);
-  t.equal(hold.bulky, true, 'its end does not end that');
-  for (let i = 0; i < BULK_BYTES / SMALL_BYTES - 2; i++) hold.weigh(0, 1, true);
-  t.equal(hold.bulky, true);
-  hold.weigh(0, 1, true);
-  t.equal(hold.bulky, false, 'so many small ones do, however large it was');
-  hold.weigh(BULK_BYTES, 1, true);
-  t.equal(hold.bulky, false, 'as at the beginning');
-});
-
-t.test('many replies without a pause are as one', async (t) => {
-  const hold = new Hold();
-  const each = SMALL_BYTES + 8 * KB;
-  for (let i = 0; i < 32; i++) hold.weigh(each, 1, false);
-  t.equal(hold.bulky, false);
-  hold.weigh(each, 1, false);
-  t.equal(hold.bulky, true);
-  for (let i = 0; i < 1000; i++) hold.weigh(each, 1, true);
-  t.equal(hold.bulky, true, 'and while they go on so, pauses do not help');
-});
-
-t.test('small replies, or replies asked for one by one, never make a client bulky', async (t) => {
-  const one = new Hold();
-  for (let i = 0; i < 1000; i++) one.weigh(BULK_BYTES, 1, true);
-  t.equal(one.bulky, false, 'one by one');
-  const small = new Hold();
-  for (let i = 0; i < 1000; i++) small.weigh(SMALL_BYTES, 1, false);
-  t.equal(small.bulky, false, 'small ones in a pipeline');
-  const pushes = new Hold();
-  for (let i = 0; i < 1000; i++) pushes.weigh(64 * KB, 0, true);
-  t.equal(pushes.bulky, false, 'pushes');
-});
 
 t.test('a hold can be made permanent', async (t) => {
   const hold = new Hold();

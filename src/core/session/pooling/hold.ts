@@ -1,19 +1,14 @@
 // Why a client needs its own upstream connection (a hold), and the identity that it keeps when it leaves that connection.
-// Notes what each command would change (a claim) and learns from the answer whether it did. When unsure, it holds for
+// Notes what each command would change (a claim, claims.ts) and learns from the answer whether it did. When unsure, it holds for
 // good.
 //
 //   note(HELLO, AUTH, SELECT, CLIENT SETNAME …) ─▶ claim ── answered: the identity changes
 //                                                      └── refused: nothing changes (or, if that is not sure: held for good)
-// It also measures replies. A client whose replies are large is bulky: others on a shared connection would wait for them.
 //
-//   weigh() ── more than BULK_BYTES without a pause ─▶ bulky ── enough small replies ─▶ not bulky
-//
-// The size of the last replies also sets the client's `window` on a shared connection.
-//
-// Invariants: each claim belongs to one pending reply, in the same order; 0 <= weight <= BULK_BYTES.
+// Invariant: each claim belongs to one pending reply, in the same order.
 import { type CommandSpec, ConnectionRole, Sharing } from '../../commands/spec.js';
-import { equalsIgnoreCase, readPositiveInteger } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
+import { type Claim, claimOf, DISCARD, is, UNWATCH } from './claims.js';
 import { type Identity, NOBODY } from './identity.js';
 
 /** What a client without a login may do. */
@@ -27,32 +22,6 @@ export const Standing = {
 } as const;
 export type Standing = (typeof Standing)[keyof typeof Standing];
 
-/** What a command changes, unless the server answers it with an error. */
-interface Claim {
-  readonly identity: Partial<Identity>;
-  readonly unwatches: boolean;
-  /** The answers after which the state is unknown, so that the client is held for good. */
-  readonly holds: 'never' | 'if refused' | 'if refused after its login' | 'if taken';
-}
-
-const NO_CHANGE: Claim = { identity: {}, unwatches: false, holds: 'never' };
-const UNWATCH: Claim = { identity: {}, unwatches: true, holds: 'never' };
-const DISCARD: Claim = { identity: {}, unwatches: true, holds: 'if refused' };
-/** State that only this connection has, if the server knows the command. */
-const SOMETHING: Claim = { identity: {}, unwatches: false, holds: 'if taken' };
-/** A client is bulky when, without a pause, its replies exceed small ones by this sum. */
-const BULK_BYTES = 256 * 1024;
-/** A reply up to this size is small. After BULK_BYTES / SMALL_BYTES = 64 small replies a client is no longer bulky. */
-const SMALL_BYTES = 4 * 1024;
-/** Assumed size of a client's first reply, so its first command goes alone. */
-const UNKNOWN_REPLY_BYTES = 256 * 1024;
-const LEAST_REPLY_BYTES = 64;
-/** The share of the largest recent size that remains after each smaller reply. */
-const DECAY = 1 / 2;
-/** After this many replies the largest one no longer counts. */
-const DECAYED = 32;
-/** The largest window: other clients wait behind these commands. */
-const MOST_AT_ONCE = 1024;
 /** A greeting with more claims holds the client for good. No known client sends so many. */
 const MAX_CLAIMS = 64;
 /** CLIENT subcommands that only read, or act on other clients. Not CLIENT ID: a client that asks for it will use it. */
@@ -71,16 +40,6 @@ export class Hold {
    * client's present login may no longer be valid, so the connection may be made with this one.
    */
   next: Identity | undefined;
-  /** The client's own connection is fresh, and nothing has shown yet that it has the client's rights: own-proof.ts. */
-  unproven = false;
-  /** The first command of such a connection is under way, and its answer decides about the connection. */
-  onTrial = false;
-  /** Its last replies were large: others should not wait behind its next one. */
-  bulky = false;
-  private weight = 0;
-  /** Size of the largest recent reply; `begun`: bytes of the current one that have come. */
-  private replyBytes = UNKNOWN_REPLY_BYTES;
-  private begun = 0;
   private watching = false;
   private claims: Claim[] = [];
 
@@ -178,40 +137,6 @@ export class Hold {
     return false;
   }
 
-  /** Whether its next reply will be at most `bytes` long, judging by its last ones. */
-  fits(bytes: number): boolean {
-    return this.replyBytes <= bytes;
-  }
-
-  /** How many commands it may have pending so that their replies take at most `bytes`, judging by its last ones. */
-  window(bytes: number): number {
-    return Math.min(Math.max(1, bytes / this.replyBytes), MOST_AT_ONCE);
-  }
-
-  /** `bytes` have come for the client, with the ends of `replies` replies. `idle`: no further reply is due. */
-  weigh(bytes: number, replies: number, idle: boolean): void {
-    this.measure(bytes, replies);
-    const weight = this.weight + bytes - replies * SMALL_BYTES;
-    if (weight > BULK_BYTES) {
-      this.bulky = true;
-      this.weight = BULK_BYTES;
-    } else if (weight <= 0 || (idle && !this.bulky)) {
-      this.bulky = false;
-      this.weight = 0;
-    } else this.weight = weight;
-  }
-
-  private measure(bytes: number, replies: number): void {
-    this.begun += bytes;
-    let left = this.replyBytes;
-    const size = replies > 1 ? this.begun / replies : this.begun;
-    if (replies > 0) {
-      this.begun = 0;
-      left *= replies === 1 ? DECAY : replies < DECAYED ? DECAY ** replies : 0;
-    }
-    this.replyBytes = Math.max(size, left, LEAST_REPLY_BYTES);
-  }
-
   /** RESET was answered: the connection is like a new one. */
   reset(): void {
     this.identity = NOBODY;
@@ -219,7 +144,6 @@ export class Hold {
     this.lasting = !this.isPooled;
     this.watching = false;
     this.claims = [];
-    this.onTrial = false;
   }
 
   holdForGood(): false {
@@ -237,85 +161,4 @@ export class Hold {
   private isOneOf(args: RequestScanner, words: readonly string[]): boolean {
     return args.argc > 1 && !args.streaming && words.some((word) => is(args, 1, word));
   }
-}
-
-/** The name that HELLO or CLIENT SETNAME gives the client, if the server accepts such a name (validateClientAttr). */
-export function nameGiven(role: ConnectionRole, args: RequestScanner): string | undefined {
-  const name = args.streaming ? undefined : claimOf(role, args)?.identity.name;
-  return name !== undefined && /^[!-~]*$/.test(name) ? name : undefined;
-}
-
-/** What the command would change; undefined: unknown. */
-function claimOf(role: ConnectionRole, args: RequestScanner): Claim | undefined {
-  switch (role) {
-    case ConnectionRole.HELLO:
-      return helloClaim(args);
-    case ConnectionRole.AUTH:
-      // A syntax error, of which the words that are missing are not there.
-      if (args.argc !== 2 && args.argc !== 3) return NO_CHANGE;
-      return claimTo({
-        credential:
-          args.argc === 2
-            ? { user: undefined, password: text(args, 1) }
-            : { user: text(args, 1), password: text(args, 2) },
-      });
-    case ConnectionRole.SELECT:
-      return claimTo({ db: Number(text(args, 1)) });
-    default:
-      return clientClaim(args);
-  }
-}
-
-/** HELLO [version [AUTH user password] [SETNAME name]] (networking.c, helloCommand). */
-function helloClaim(args: RequestScanner): Claim | undefined {
-  if (args.argc === 1) return NO_CHANGE;
-  const resp = readPositiveInteger(args.buf, args.starts[1], args.ends[1]);
-  if (resp !== 2 && resp !== 3) return NO_CHANGE;
-  let identity: Partial<Identity> = { resp };
-  let options = 0;
-  let logins = 0;
-  for (let i = 2; i < args.argc; options++) {
-    if (is(args, i, 'AUTH') && i + 2 < args.argc) {
-      identity = { ...identity, credential: { user: text(args, i + 1), password: text(args, i + 2) } };
-      logins++;
-      i += 3;
-    } else if (is(args, i, 'SETNAME') && i + 1 < args.argc) {
-      identity = { ...identity, name: text(args, i + 1) };
-      i += 2;
-    } else {
-      // A syntax error, or an option of a later server.
-      return undefined;
-    }
-  }
-  // If HELLO is refused for what stands behind its AUTH, or its name, that has taken effect all the same.
-  if (options === logins && logins <= 1) return claimTo(identity);
-  return { ...claimTo(identity), holds: logins === 1 ? 'if refused after its login' : 'if refused' };
-}
-
-function clientClaim(args: RequestScanner): Claim | undefined {
-  if (is(args, 1, 'SETNAME') && args.argc === 3) return claimTo({ name: text(args, 2) });
-  if (is(args, 1, 'SETINFO') && args.argc === 4) {
-    if (is(args, 2, 'LIB-NAME')) return claimTo({ libName: text(args, 3) });
-    if (is(args, 2, 'LIB-VER')) return claimTo({ libVersion: text(args, 3) });
-  }
-  // It concerns only the next command, and is refused unless the client tracks keys, which already holds the client.
-  if (is(args, 1, 'CACHING')) return NO_CHANGE;
-  // It may get no reply.
-  return is(args, 1, 'REPLY') ? undefined : SOMETHING;
-}
-
-function claimTo(identity: Partial<Identity>): Claim {
-  return { identity, unwatches: false, holds: 'never' };
-}
-
-function is(args: RequestScanner, i: number, word: string): boolean {
-  return equalsIgnoreCase(args.buf, args.starts[i], args.ends[i], word);
-}
-
-function text(args: RequestScanner, i: number): string {
-  return Buffer.from(
-    args.buf.buffer,
-    args.buf.byteOffset + args.starts[i],
-    args.ends[i] - args.starts[i],
-  ).toString('latin1');
 }

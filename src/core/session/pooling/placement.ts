@@ -15,6 +15,8 @@ import { Auth } from '../reply/upstream-state.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
 import type { PoolingCounters } from '../session-context.js';
 import { type Hold, Standing } from './hold.js';
+import { type OwnProof, Refusal } from './own-proof.js';
+import { ReplyWeight } from './reply-weight.js';
 
 /** A client whose pipeline never ends leaves its own connection after this many commands. */
 const MOST_STRAYED = 1024;
@@ -43,11 +45,17 @@ export type Switchboard = (pausable: boolean) => SharedUpstream | undefined;
 export interface PlacedSession {
   readonly upstream: UpstreamWriter;
   readonly replies: ReplySequencer;
+  /** What its own connection has yet to show. */
+  readonly proof: OwnProof;
+  /** Its own connection has other rights than the client. */
+  endRights(): void;
   /** Whether the client needs this very connection, not just any of the same identity. */
   readonly held: boolean;
 }
 
 export class Placement {
+  /** Of the client's replies. */
+  readonly weight = new ReplyWeight();
   /** The connection that the next command needs and the client does not have; its owner must attach it. NOWHERE: none. */
   wants: Place = Place.NOWHERE;
   /** Whether `wants` is for a command that the server may delay. */
@@ -57,8 +65,6 @@ export class Placement {
   private shared: SharedUpstream | undefined;
   /** Whether that is the shared connection for commands that the server may delay. */
   private onPausable = false;
-  /** Its own connection was made with the login that came next. */
-  private asNext = false;
   /** How many commands in a row have used its own connection only because earlier ones are still pending there. */
   private strayed = 0;
   /** How often it got another connection since its last command, or since it lost one. */
@@ -90,7 +96,7 @@ export class Placement {
 
   /** It has an own connection, and its replies are small enough to share. */
   get mayShare(): boolean {
-    return this.isOwn && !this.hold.bulky && !this.outgrown;
+    return this.isOwn && !this.weight.bulky && !this.outgrown;
   }
 
   /** Its own connection has shown that it may run commands, so it may on another one with the same login. */
@@ -124,7 +130,7 @@ export class Placement {
     if (spec?.sharing !== Sharing.SHARED) return this.getsOwn(spec?.pin ?? 'unknown-command');
     // Held for good without an own connection: Session.stopSharing().
     if (hold.lasting) return this.getsOwn('slow-reader');
-    if (hold.bulky) return this.getsOwn('large-reply');
+    if (this.weight.bulky) return this.getsOwn('large-reply');
     if (hold.isShut) return this.getsOwn('client-state');
     if (this.isOwn && (this.outgrown || this.staysOnOwn())) return true;
     return this.sharesFor(spec.pausable);
@@ -168,25 +174,19 @@ export class Placement {
     if (!hold.loggedIn) replies.upstream.auth = Auth.UNKNOWN;
     // Where HELLO 3 has greeted it, it is authenticated.
     const isDoubted = !hold.loggedIn && hold.standing === Standing.OPEN && hold.identity.resp === 2;
-    if (fresh) {
-      this.asNext = asNext;
-      hold.unproven = asNext || isDoubted;
-    }
+    if (fresh) session.proof.begin(asNext, isDoubted);
     this.attached();
   }
 
   /**
-   * The first command of an unproven own connection was refused: the client leaves that connection, which must end. If the
-   * command may have left something there, it stays, and the next command shows what rights it has.
-   * @returns whether the connection may have the rights of another login than the client's
+   * All replies have come, and the command on trial was refused (own-proof.ts). If the client leaves its connection, that must
+   * end.
    */
-  endTrial(): boolean {
-    const { hold } = this;
-    hold.onTrial = false;
-    if (!this.session.held) this.leave();
-    else if (this.asNext) return true;
-    else hold.unproven = true;
-    return false;
+  endTrial(): void {
+    const { session } = this;
+    const refusal = session.proof.refused(!session.held);
+    if (refusal === Refusal.LEAVES) this.leave();
+    else if (refusal === Refusal.HAS_OTHER_RIGHTS) session.endRights();
   }
 
   /** Gives it the shared connection that it wants. */
@@ -245,7 +245,7 @@ export class Placement {
     // A read may wait behind the client's own write, as it would without a proxy. A write must not make reads wait.
     if (pausable && !this.onPausable) return false;
     const { queue } = replies;
-    if (queue.pushed - queue.popped < this.hold.window(this.shared.allowance)) return true;
+    if (queue.pushed - queue.popped < this.weight.window(this.shared.allowance)) return true;
     if (this.counters !== undefined) this.counters.windowStalls++;
     return false;
   }
@@ -255,7 +255,7 @@ export class Placement {
     if (this.switchboard === undefined) return this.onPausable === pausable || this.wantsShared(pausable);
     const shared = this.switchboard(pausable);
     if (shared === undefined) return this.wantsShared(pausable);
-    if (!this.hold.fits(shared.allowance)) {
+    if (!this.weight.fits(shared.allowance)) {
       this.outgrownAllowance = shared.allowance;
       return this.getsOwn('large-reply');
     }
@@ -290,6 +290,6 @@ export class Placement {
 
   /** Whether its next reply would be too large for the shared connection that it was last offered. */
   private get outgrown(): boolean {
-    return !this.hold.fits(this.outgrownAllowance);
+    return !this.weight.fits(this.outgrownAllowance);
   }
 }

@@ -15,18 +15,14 @@ import { FollowUpReply } from '../../policy/observer.js';
 import { BAR, EQUALS, GREATER, MINUS, STAR } from '../../resp/bytes.js';
 import { errorReply } from '../../resp/client-errors.js';
 import { invariant } from '../../resp/invariant.js';
-import { refusalReply } from '../../resp/refusal-replies.js';
 import { ReplyScanner } from '../../resp/reply-scanner.js';
 import { type ByteSink, NOWHERE } from '../byte-sink.js';
-import { isLocal, Lost, Pending, Refusal, rowOf } from './pending-kind.js';
+import { isLocal, Lost, Pending, rowOf } from './pending-kind.js';
 import { PendingQueue } from './pending-queue.js';
+import { replyOf } from './refusal-text.js';
 import type { ReplyOwner, SharedReplies } from './reply-owner.js';
 import { Auth, type ReplyListener, UpstreamState } from './upstream-state.js';
 
-const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
-  [Refusal.OOM]: errorReply('OOM'),
-  [Refusal.IN_TRANSACTION]: errorReply('IN_TRANSACTION'),
-};
 const FULL = errorReply('MAX_CLIENTS');
 /** Sent in place of an answer that comes after the server's next bytes. */
 const UNANSWERED = errorReply('PROXY_OVERTAKEN');
@@ -300,9 +296,4 @@ export class ReplySequencer {
   private pass(buf: Uint8Array, from: number, to: number): void {
     if (to > from) this.client.write(buf, from, to);
   }
-}
-
-/** The refusal, or the number of a rule's own error. */
-function replyOf(refusal: number): Buffer {
-  return refusalReply(refusal) ?? REFUSALS[refusal as Refusal];
 }

@@ -21,7 +21,6 @@ import type { PendingQueue } from '../reply/pending-queue.js';
 import { Auth } from '../reply/upstream-state.js';
 import type { SessionContext } from '../session-context.js';
 import type { ProtocolState } from '../state/protocol-state.js';
-import { isReply } from '../state/reply-silence.js';
 import type { ConnectionCommands } from './connection-commands.js';
 import type { FollowUps } from './follow-ups.js';
 import type { Intake } from './intake.js';
@@ -31,6 +30,7 @@ import type { LatencySampler } from './latency-sampler.js';
 import type { ReliefWatch } from './relief-watch.js';
 import { type CommandHandler, Flow } from './request-feed.js';
 import { isGoverned, isNeededWhole, noteSource } from './script-calls.js';
+import { Stops } from './stops.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 import type { WriteForwarder } from './write-forwarder.js';
 
@@ -56,20 +56,9 @@ export interface RouterParts {
 /** How much of a command a client may hold back before it gets a connection of its own for it. */
 const MOST_HELD_BYTES = 256 * 1024;
 
-/** Why no new command is taken: bits of one number, so that the hot path tests one field. */
-const Stop = { DRAIN: 1, PAUSE: 2, PAUSE_ALL: 4 } as const;
-
 export class CommandRouter implements CommandHandler {
-  /** Bits of Stop; 0: nothing stops. */
-  private stops = 0;
-  /**
-   * The drain began during a stall. Held commands that get no reply still go up, and so does a CLIENT REPLY that asks for
-   * silence. The first command that is dropped must be one whose reply the client misses: otherwise the client could not
-   * notice.
-   */
-  private sendsSilenced = false;
-  /** The held command that waits is such a command. */
-  private holdsSilenced = false;
+  /** Why no new command is taken: a drain or a pause. */
+  readonly stops: Stops;
   /** What the server has said to the login that is held. */
   private loginRefusal: Uint8Array | undefined;
   /** The command that streams, if it is a governed write. */
@@ -104,37 +93,7 @@ export class CommandRouter implements CommandHandler {
     this.changes = parts.changes;
     this.latency = parts.latency;
     this.reliefs = parts.reliefs;
-  }
-
-  /** Takes no further command, except those of an open transaction, and held ones that get no reply. */
-  drain(): void {
-    this.stops |= Stop.DRAIN;
-    this.sendsSilenced = this.intake.stalled;
-  }
-
-  /** Takes no new command until unpause(), except those of an open transaction; with `all`, not even these. */
-  pause(all: boolean): void {
-    this.stops |= all ? Stop.PAUSE | Stop.PAUSE_ALL : Stop.PAUSE;
-  }
-
-  unpause(): void {
-    this.stops &= ~(Stop.PAUSE | Stop.PAUSE_ALL);
-  }
-
-  /** Whether a pause forbids continuing with the held bytes. */
-  get isPaused(): boolean {
-    if (this.stops < Stop.PAUSE) return false;
-    return this.stops >= Stop.PAUSE_ALL || this.intake.raw || !this.protocol.inMulti;
-  }
-
-  /** A stall has ended, or begun again. */
-  resumed(): void {
-    if (!this.intake.stalled) this.sendsSilenced = false;
-  }
-
-  /** A held command will go up despite the drain. */
-  get owesSilenced(): boolean {
-    return this.sendsSilenced && this.holdsSilenced && this.intake.stalled;
+    this.stops = new Stops(parts.args, parts.intake, parts.protocol);
   }
 
   get lookahead(): number {
@@ -148,7 +107,7 @@ export class CommandRouter implements CommandHandler {
 
   command(): Flow {
     const { args } = this;
-    if (this.queue.runs >= this.context.pendingRuns || this.isStopped) return this.wait();
+    if (this.queue.runs >= this.context.pendingRuns || this.stops.forbidsCommand) return this.wait();
     const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     const { placement } = this;
     if (placement !== undefined) {
@@ -165,16 +124,16 @@ export class CommandRouter implements CommandHandler {
       return this.wait();
     }
     if (spec !== undefined && this.waitsForRules(spec)) return this.wait();
-    let onTrial = false;
+    const { proof } = this.protocol;
     if (placement?.isOwn) {
-      if (placement.hold.unproven) onTrial = this.connection.prove(found, spec !== undefined);
+      if (proof.isDue) this.connection.prove(proof.first(found, spec !== undefined, args.argc));
       if (spec !== undefined || found === undefined) this.protocol.note(spec);
     }
     if (spec === undefined) this.protocol.forwarded(Pending.OPAQUE);
     else if (!isGoverned(spec, this.context.policy)) this.ungoverned(spec);
     else if (!this.govern(spec)) return this.wait();
     if (spec?.blocking) this.latency.blocks();
-    if (onTrial) this.intake.stall();
+    if (proof.isOnTrial) this.intake.stall();
     this.context.counters.commands++;
     return Flow.TAKEN;
   }
@@ -210,7 +169,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   empty(): Flow {
-    if (this.isPaused) return this.wait();
+    if (this.stops.forbidsRest) return this.wait();
     this.connection.empty();
     return Flow.TAKEN;
   }
@@ -222,11 +181,13 @@ export class CommandRouter implements CommandHandler {
   large(held: number): Flow {
     const size = held + this.args.missing(this.args.start + held);
     if (this.waitsWhole(size)) return Flow.HOLD;
-    if (this.isStopped || this.placement?.getsOwn('large-value') === false) return this.wait();
+    if (this.stops.forbidsCommand || this.placement?.getsOwn('large-value') === false) return this.wait();
     this.placement?.taken();
     const { args } = this;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
-    if (this.placement?.isOwn && this.placement.hold.unproven) this.connection.proveLarge(this.largeSpec);
+    const { proof } = this.protocol;
+    if (this.placement?.isOwn && proof.isDue)
+      this.connection.prove(proof.firstLarge(this.largeSpec, args.argc));
     if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
     if (this.largeSpec !== undefined && this.waitsForScript(this.largeSpec, size)) return Flow.HOLD;
     if (this.largeSpec === undefined || !isGoverned(this.largeSpec, this.context.policy)) return Flow.TAKEN;
@@ -269,7 +230,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   malformed(): Flow {
-    if (this.stops >= Stop.PAUSE) return this.wait();
+    if (this.stops.isPaused) return this.wait();
     if (this.placement?.getsOwn('malformed') === false) return this.wait();
     this.protocol.goRaw();
     return Flow.TAKEN;
@@ -320,7 +281,8 @@ export class CommandRouter implements CommandHandler {
   private waitsWhole(size: number): boolean {
     const { placement } = this;
     // The server refuses by the head alone what clients without a login must not send.
-    if (placement === undefined || placement.isOwn || !placement.isKnown || this.isStopped) return false;
+    if (placement === undefined || placement.isOwn || !placement.isKnown || this.stops.forbidsCommand)
+      return false;
     if (this.mayBeTooMany(this.args.argc)) return false;
     return size <= MOST_HELD_BYTES && this.context.memory?.isShort !== true;
   }
@@ -337,24 +299,6 @@ export class CommandRouter implements CommandHandler {
     const { database, view } = this.protocol;
     const rules = view.rulesFor(spec, this.args);
     return this.context.policy.decide(this.args, spec, size, this.mayFollowUp, database.current, rules);
-  }
-
-  /** The next command is not taken. */
-  private get isStopped(): boolean {
-    const { stops } = this;
-    if (stops === 0) return false;
-    if (stops >= Stop.PAUSE_ALL) return true;
-    if (this.protocol.inMulti) return false;
-    if (stops >= Stop.PAUSE) return true;
-    return !this.sendsSilenced || !this.isSilenced;
-  }
-
-  /**
-   * Whether the command under scan gets no reply: because of an earlier CLIENT REPLY, or because it asks for silence itself.
-   */
-  private get isSilenced(): boolean {
-    const { args } = this;
-    return this.protocol.silence.any || isReply(args, 'OFF') || isReply(args, 'SKIP');
   }
 
   /** Whether it is a script that must be held until it is whole. */
@@ -419,7 +363,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   private wait(): Flow {
-    this.holdsSilenced = this.isSilenced;
+    this.stops.held();
     this.intake.stall();
     return Flow.AGAIN;
   }

@@ -7,9 +7,9 @@ import { type CommandSpec, ConnectionRole } from '../../commands/spec.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
-import { nameGiven } from '../pooling/hold.js';
+import { nameGiven } from '../pooling/claims.js';
 import { HELLO } from '../pooling/identity.js';
-import { Proof, proofBy } from '../pooling/own-proof.js';
+import { Proof } from '../pooling/own-proof.js';
 import { Pending, Refusal } from '../reply/pending-kind.js';
 import { Kind } from '../reply/subscriptions.js';
 import { BARE_GET, type ProtocolState } from '../state/protocol-state.js';
@@ -110,29 +110,11 @@ export class ConnectionCommands {
     }
   }
 
-  /**
-   * The command under scan, `found` in the table, is about to be the first one on an unproven own connection. Returns whether it
-   * is on trial there.
-   */
-  prove(found: CommandSpec | undefined, fits: boolean): boolean {
-    const proof = proofBy(found, fits, this.args.argc);
-    this.proved(proof === Proof.HELLO);
-    this.protocol.hold.onTrial = proof === Proof.TRIAL;
-    return proof === Proof.TRIAL;
-  }
-
-  /** The same of a command that will stream. It is not on trial: HELLO goes ahead of a login and is answered before that. */
-  proveLarge(spec: CommandSpec | undefined): void {
-    const proof = proofBy(spec, true, this.args.argc);
-    this.proved(proof !== Proof.ANSWER);
-  }
-
-  private proved(byHello: boolean): void {
-    const { hold, replies } = this.protocol;
-    hold.unproven = false;
-    if (!byHello) return;
+  /** The command under scan goes up an own connection that must show its rights, and shows them by `proof`. */
+  prove(proof: Proof): void {
+    if (proof !== Proof.HELLO) return;
     this.upstream.insertBefore(HELLO.command);
-    replies.owe(Pending.AUTH_PROBE);
+    this.protocol.replies.owe(Pending.AUTH_PROBE);
   }
 
   /**

@@ -16,6 +16,7 @@ import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ByteSink } from '../byte-sink.js';
 import type { Hold } from '../pooling/hold.js';
 import { HELLO, HELLO_3 } from '../pooling/identity.js';
+import { OwnProof } from '../pooling/own-proof.js';
 import { Pending } from '../reply/pending-kind.js';
 import { ReplySequencer } from '../reply/reply-sequencer.js';
 import { Auth, type ReplyListener } from '../reply/upstream-state.js';
@@ -44,6 +45,8 @@ export class ProtocolState implements ReplyListener {
   readonly view: RuleView;
   readonly transaction: Transaction;
   readonly silence: ReplySilence;
+  /** What the client's own connection has yet to show. */
+  readonly proof = new OwnProof();
   /** The name that the client gave itself; '': none. For display only: the server may have refused it. */
   name = '';
   /** QUIT has gone up. */
@@ -219,7 +222,7 @@ export class ProtocolState implements ReplyListener {
       if (taken) this.followUps.userChanged();
     }
     this.hold.answered(taken, loginFailed);
-    if (taken) this.hold.onTrial = false;
+    if (taken) this.proof.shown();
   }
 
   consoleAllowed(number: number, resp: 2 | 3): void {
@@ -227,7 +230,7 @@ export class ProtocolState implements ReplyListener {
   }
 
   letIn(): void {
-    this.hold.onTrial = false;
+    this.proof.shown();
     this.hold.letIn();
   }
 
@@ -249,6 +252,7 @@ export class ProtocolState implements ReplyListener {
     this.database.reset();
     this.user.reset();
     this.hold.reset();
+    this.proof.shown();
   }
 
   upstreamOom(): void {
