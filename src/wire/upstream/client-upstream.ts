@@ -35,6 +35,8 @@ export class ClientUpstream implements OwnUpstreamUser {
   /** The present own connection is the second try, with the login that comes next. */
   private retried = false;
   private readonly retry: PrimaryRetry;
+  /** The parked connection stays until a shared one can be had. */
+  private keepsParked = false;
   /** undefined: session pooling. */
   readonly seat: SharedSeat | undefined;
 
@@ -158,6 +160,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.own?.end();
     this.own = undefined;
     this.retried = false;
+    this.keepsParked = false;
     this.seat?.rights.ownEnded();
   }
 
@@ -257,7 +260,8 @@ export class ClientUpstream implements OwnUpstreamUser {
     const isBusy = this.link.session.wants !== Place.NOWHERE;
     const takeover = isBusy ? Takeover.LATER : this.seat?.takesOver();
     if (takeover === Takeover.LATER) this.own?.park();
-    else if (takeover !== Takeover.NEVER) this.endOwn();
+    else if (takeover === Takeover.NEVER) this.keepsParked = true;
+    else this.endOwn();
   }
 
   restOver(): void {
@@ -294,6 +298,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     const isFresh = !this.own.wasTaken;
     const asNext = this.retried;
     this.retried = false;
+    this.keepsParked = false;
     this.own.take();
     session.attach(this.own.batch, isFresh, asNext);
     return true;
@@ -301,7 +306,11 @@ export class ClientUpstream implements OwnUpstreamUser {
 
   private provideShared(): boolean {
     if (this.link.session.hasOwnUpstream) this.park();
-    return this.seat?.provide() === true;
+    if (this.seat?.provide() !== true) return false;
+    // A shared connection can be had again.
+    if (this.keepsParked) this.own?.park();
+    this.keepsParked = false;
+    return true;
   }
 
   /** Keeps the client's own connection for a while, in case the client needs it again. */

@@ -463,6 +463,27 @@ t.test('a silent client keeps the rights that it came with, or logged in with', 
   t.equal(await alone.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
 });
 
+t.test('a connection that was kept ends once a shared one can be had', async (t) => {
+  const { settled, room } = lab(t);
+  const link = await settled();
+  room.isOpen = false;
+  t.equal(await link.ask('SELECT', '1'), '+OK\r\n');
+  const { own } = link.upstream;
+  let times = 0;
+  const { parkingOver } = link.upstream;
+  link.upstream.parkingOver = () => {
+    times++;
+    parkingOver.call(link.upstream);
+  };
+  await until(() => times === 2, { describe: 'Spillway to have asked for a shared one, and again' });
+  t.equal(link.upstream.own, own);
+  room.isOpen = true;
+  t.equal(await link.ask('GET', 'k'), '$-1\r\n');
+  t.equal(link.upstream.isSharing, true);
+  await until(() => link.upstream.own === undefined, { describe: 'the kept connection to end' });
+  t.equal(await link.ask('GET', 'k'), '$-1\r\n');
+});
+
 t.test('a connection made since a login is wanted is none for who came before', async (t) => {
   const no = '-NOAUTH Authentication required.\r\n';
   for (const command of [['MULTI'], ['NOSUCH'], ['SUBSCRIBE', 'c'], ['HELLO', '3']]) {
