@@ -1,6 +1,7 @@
 // One client's membership of shared connections (command pooling): one connection for commands that the server may delay and
 // one for the rest, or a single one if another is not available. It gets the client its connections, keeps the client's rights
-// exact, and hands it its replies. Knows its session and its link; owns no connection.
+// exact, and hands it its replies. Knows its session and its link; owns no connection. It is long because being vouched for,
+// applying and being a member each end the others.
 //
 // What it may do is in rights-voucher.ts. Before the client's own connection ends, a shared one takes over: it keeps the rights
 // that the client has.

@@ -1,6 +1,7 @@
 // The downstream half of a session: the server's bytes in, the client's replies out, in the order of its commands.
 // Owns the queue of pending replies and the reply scanner. What replies tell about the connection is in upstream-state.ts.
 // Never reorders, and never delays bytes of a reply that passes. It hides only replies that Spillway itself asked for.
+// It is long because each way of an item to its client, or past it, is decided here.
 //
 //   upstream bytes ─▶ item ─┬─ push (`>`, or a message in RESP2) ──────────▶ client
 //                           ├─ reply, head is PASS ────────────────────────▶ client
