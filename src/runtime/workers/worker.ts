@@ -42,7 +42,7 @@ export class Worker {
   private question = 0;
   private config: EffectiveConfig;
   private reloading: Promise<void> = Promise.resolve();
-  /** Of the last news of the upstream. */
+  /** Of the last news of where the server is. */
   private epoch = 0;
 
   constructor(
