@@ -163,6 +163,11 @@ export interface KeyPositions {
   readonly verbs?: readonly string[];
 }
 
+/** The last argument that is a key in a call of `argc` arguments, whose keys are at fixed places. */
+export function lastKeyOf({ last }: KeyPositions, argc: number): number {
+  return Math.min(argc - 1, last < 0 ? argc + last : last);
+}
+
 export interface CommandSpec {
   /** Lower case. */
   readonly name: string;

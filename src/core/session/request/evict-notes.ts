@@ -2,7 +2,7 @@
 // nothing else. A report does no harm if the command then fails or is never executed: evicting a missing key is harmless,
 // and SCAN finds an unknown one.
 // Invariant: a key that a rule without evict has written is never left in the ring.
-import { Carry, type CommandSpec, TtlChange } from '../../commands/spec.js';
+import { Carry, type CommandSpec, lastKeyOf, TtlChange } from '../../commands/spec.js';
 import type { EvictableKeys } from '../../policy/evictable-keys.js';
 import { hashKey } from '../../policy/hash.js';
 import { Lifetime, lifetimeBehind } from '../../policy/held-keys.js';
@@ -66,9 +66,9 @@ export class EvictNotes {
       return;
     }
     const { args } = this;
-    const { first, last, step } = spec.keys;
-    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
-    for (let i = first; i <= until; i += step) {
+    const { first, step } = spec.keys;
+    const last = lastKeyOf(spec.keys, args.argc);
+    for (let i = first; i <= last; i += step) {
       const [start, end] = [args.starts[i], args.ends[i]];
       this.ended(args.buf, start, end, hashKey(args.buf, start, end));
     }

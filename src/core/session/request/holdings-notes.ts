@@ -1,5 +1,5 @@
 // Reports how writes change the memory that the keys of rules with a budget hold. Only reports; the WriteForwarder forwards.
-import { type CommandSpec, TtlChange, TtlTreatment } from '../../commands/spec.js';
+import { type CommandSpec, lastKeyOf, TtlChange, TtlTreatment } from '../../commands/spec.js';
 import { FREEING } from '../../commands/treatment.js';
 import { hashKey } from '../../policy/hash.js';
 import { type HeldKeys, Lifetime, lifetimeBehind } from '../../policy/held-keys.js';
@@ -50,9 +50,9 @@ export class HoldingsNotes {
       for (const { keys } of policy.quotas.all) keys?.clear();
       return;
     }
-    const { first, last, step } = spec.keys;
-    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
-    for (let i = first; i <= until; i += step) {
+    const { first, step } = spec.keys;
+    const last = lastKeyOf(spec.keys, args.argc);
+    for (let i = first; i <= last; i += step) {
       const [start, end] = [args.starts[i], args.ends[i]];
       const keys = policy.quotaOf(this.protocol.view.rules.find(args.buf, start, end))?.keys;
       if (keys === undefined) continue;

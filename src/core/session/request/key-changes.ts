@@ -7,7 +7,7 @@
 //   RENAME key other     ─▶ RENAME key other  [remove the rule's TTL, or set that of other's rule instead]
 //
 // In a transaction nothing can be inserted before a command, and what comes after one waits for EXEC.
-import { Carry, type CommandSpec, TtlChange } from '../../commands/spec.js';
+import { Carry, type CommandSpec, lastKeyOf, TtlChange } from '../../commands/spec.js';
 import { ExpireOptions } from '../../policy/expire-options.js';
 import { hashKey } from '../../policy/hash.js';
 import { ANY_DATABASE, type KeyMemory, sizeOf, TtlEffect, withoutTtl } from '../../policy/key-memory.js';
@@ -103,9 +103,9 @@ export class KeyChanges {
       return;
     }
     const db = protocol.database.current;
-    const { first, last, step } = spec.keys;
-    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
-    for (let i = first; i <= until; i += step) {
+    const { first, step } = spec.keys;
+    const last = lastKeyOf(spec.keys, args.argc);
+    for (let i = first; i <= last; i += step) {
       const start = args.starts[i];
       const end = args.ends[i];
       const hash = hashKey(args.buf, start, end);
