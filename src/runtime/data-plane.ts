@@ -24,6 +24,7 @@ import { Clients } from '../wire/client/clients.js';
 import type { EntranceOptions } from '../wire/client/entrance.js';
 import { slabs } from '../wire/slabs.js';
 import type { ServerAddress } from '../wire/upstream/server-address.js';
+import { ClientTroubles } from './client-troubles.js';
 import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
 import { allRules, commandTableOf, ruleSetOf, sameCommands, sameGlobs, scriptsOf } from './rules.js';
 import { entranceOptions } from './tls.js';
@@ -58,8 +59,6 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
 const STAMP_INTERVAL_MS = 50;
 /** A reload waits this long for certificates, then counts as done without them. */
 const RENEWAL_LIMIT_MS = 1000;
-/** Clients that cannot be served for the same reason are logged once in this time. */
-const FAILURE_LOG_MS = 1000;
 
 export class DataPlane {
   readonly gate = new ShedGate();
@@ -79,9 +78,7 @@ export class DataPlane {
   private keysGivenUp = 0;
   private readonly stamping: NodeJS.Timeout;
   private readonly entrance: EntranceOptions;
-  private failureLoggedAt = Number.NEGATIVE_INFINITY;
-  private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
-  private faultLoggedAt = Number.NEGATIVE_INFINITY;
+  private readonly troubles: ClientTroubles;
 
   /** `observe`: the observer of the traffic, in place of the statistics. */
   constructor(
@@ -133,33 +130,9 @@ export class DataPlane {
       pooling: this.pooling,
       readonlySeen: upstream.following ? events.upstreamReadonly : undefined,
     };
+    this.troubles = new ClientTroubles(log, upstream.following !== undefined);
     this.entrance = entranceOptions(config, log, () => this.clients.renewCertificate());
-    this.clients = new Clients({
-      upstream,
-      entrance: this.entrance,
-      onTurnedAway: (source, error) => this.logTurnedAway(source, error),
-      onFault: ({ address }, fault) => this.logFault(address, fault),
-      connections,
-      sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
-      responseTimeoutMs: config.upstream.responseTimeoutMs,
-      idleTimeoutMs: config.limits.idleTimeoutMs,
-      context: this.context,
-      onUpstreamFailed: (error) => {
-        this.logFailure(error);
-        events.upstreamFailed(error);
-      },
-      onUpstreamGone: events.upstreamFailed,
-      onSilent: () =>
-        this.log.warn(
-          'closed a shared connection: the server did not answer on it, but answered on another one',
-        ),
-      onAdded: (way, milliseconds) => {
-        const { requests, replies } = this.stats.ownTimes;
-        (way === Way.REQUEST ? requests : replies).record(milliseconds);
-      },
-      onClosed: events.clientClosed,
-      onAsked: events.asked,
-    });
+    this.clients = this.makeClients(connections, events);
   }
 
   /** The keys of rules with evict that were written lately. */
@@ -243,31 +216,33 @@ export class DataPlane {
     return ended;
   }
 
-  private logTurnedAway(source: string, error: Error): void {
-    const now = performance.now();
-    if (now - this.turnedAwayLoggedAt < FAILURE_LOG_MS) return;
-    this.turnedAwayLoggedAt = now;
-    // OpenSSL's message is long and says the same.
-    const { reason = error.message } = error as Error & { reason?: string };
-    this.log.warn(
-      { source, err: reason },
-      'refused a client: its TLS handshake failed, or it sent no PROXY header',
-    );
-  }
-
-  private logFault(client: string, fault: unknown): void {
-    const now = performance.now();
-    if (now - this.faultLoggedAt < FAILURE_LOG_MS) return;
-    this.faultLoggedAt = now;
-    this.log.error({ client, err: fault }, 'a bug in Spillway ended this client; please report it');
-  }
-
-  private logFailure(error: Error): void {
-    const now = performance.now();
-    if (now - this.failureLoggedAt < FAILURE_LOG_MS) return;
-    this.failureLoggedAt = now;
-    if (this.upstream.following !== undefined)
-      this.log.warn({ err: error.message }, 'cannot reach the primary; clients wait for a failover to end');
-    else this.log.error({ err: error.message }, 'cannot reach the server, so Spillway reset a client');
+  private makeClients(connections: number, events: DataPlaneEvents): Clients {
+    const { config } = this;
+    return new Clients({
+      upstream: this.upstream,
+      entrance: this.entrance,
+      onTurnedAway: (source, error) => this.troubles.turnedAway(source, error),
+      onFault: ({ address }, fault) => this.troubles.fault(address, fault),
+      connections,
+      sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
+      responseTimeoutMs: config.upstream.responseTimeoutMs,
+      idleTimeoutMs: config.limits.idleTimeoutMs,
+      context: this.context,
+      onUpstreamFailed: (error) => {
+        this.troubles.unreachable(error);
+        events.upstreamFailed(error);
+      },
+      onUpstreamGone: events.upstreamFailed,
+      onSilent: () =>
+        this.log.warn(
+          'closed a shared connection: the server did not answer on it, but answered on another one',
+        ),
+      onAdded: (way, milliseconds) => {
+        const { requests, replies } = this.stats.ownTimes;
+        (way === Way.REQUEST ? requests : replies).record(milliseconds);
+      },
+      onClosed: events.clientClosed,
+      onAsked: events.asked,
+    });
   }
 }
