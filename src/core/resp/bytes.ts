@@ -60,6 +60,8 @@ export function writeInteger(buf: Uint8Array, at: number, value: number): number
 
 /** How many decimal digits a non-negative integer has. */
 export function digitsOf(value: number): number {
+  // The length of nearly every argument.
+  if (value < 100) return value < 10 ? 1 : 2;
   let digits = 1;
   while (value >= 10) {
     value = Math.floor(value / 10);
