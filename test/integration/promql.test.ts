@@ -15,7 +15,12 @@ import { until } from '../support/wait.js';
 /** What Prometheus itself adds to every line of a target. */
 const TARGET_LABELS = ['job', 'instance'];
 /** Lines only in front of Sentinels: admin-metrics.test.ts has their labels. */
-const ONLY_FOLLOWED = ['spillway_failovers_total', 'spillway_sentinels', 'spillway_failover_paused'];
+const ONLY_FOLLOWED = [
+  'spillway_failovers_total',
+  'spillway_sentinels',
+  'spillway_failover_paused',
+  'spillway_failover_pause_seconds',
+];
 /** They take ten seconds of readings, or a minute until a sweep; they have no labels. */
 const NO_LINE_YET = [
   'spillway_time_to_full_seconds',
