@@ -20,7 +20,7 @@ import { type LoadResult, runLoad } from './link/load.js';
 const WAIT_MS = 60_000;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
-const STEPS = [10 * MINUTE, -10 * MINUTE, DAY, -DAY, 0];
+const STEPS = [DAY, -10 * MINUTE, 0];
 /** Longer than a reading may be old. */
 const STOP_MS = 2500;
 const LARGE = Buffer.alloc(200_000, 'v');

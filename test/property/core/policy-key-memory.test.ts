@@ -6,6 +6,7 @@ import { hashKey } from '../../../src/core/policy/hash.js';
 import { KeyMemory, sizeOf, TtlEffect } from '../../../src/core/policy/key-memory.js';
 import { INTEGER_CLASS, SizeClass, sizeClassOf } from '../../../src/core/policy/size-class.js';
 import { cmd, makeSession } from '../../support/session-lab.js';
+import { FULL } from '../../support/tier.js';
 
 /** By name; `ttl:*` get a TTL of 60 s from every write, `str:*` of 30 s from those of strings. */
 const SLOTS: Record<string, number> = { 'ttl:a': 1, 'str:a': 2, 'watch:a': 5, 'queue:a': 6, other: 0, '': 0 };
@@ -288,7 +289,7 @@ t.test(
           lived += model.keys.size;
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: FULL ? 1500 : 400 },
     );
     if (lived < 1000) throw new Error(`only ${lived} keys lived`);
   },
@@ -355,7 +356,7 @@ t.test('writes that are kept until settle() leave what writes leave that count a
       }
       if (lost[0].join() !== lost[1].join()) throw new Error(`lost ${lost[0]}, not ${lost[1]}`);
     }),
-    { numRuns: 1000 },
+    { numRuns: FULL ? 1000 : 300 },
   );
 });
 

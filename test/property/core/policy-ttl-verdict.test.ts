@@ -7,6 +7,7 @@ import { withProxy } from '../../support/proxy.js';
 import { withProxyProcess } from '../../support/proxy-process.js';
 import { command, type RawClient, withRaw } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';
+import { FULL } from '../../support/tier.js';
 import { until } from '../../support/wait.js';
 
 const MAX_MS = 600_000;
@@ -109,7 +110,7 @@ for (const pool of ['session', 'command'] as const) {
             await compare(through, direct, form, String(number));
           },
         ),
-        { numRuns: 400 },
+        { numRuns: FULL ? 400 : 120 },
       ),
     );
     for (const unit of UNITS)

@@ -12,6 +12,7 @@ import {
   type ServerOptions,
   Sink,
 } from '../../support/session-lab.js';
+import { FULL } from '../../support/tier.js';
 
 const SHED = cmd('SET', 'low:x', 1);
 const full = (key: string): boolean => key.startsWith('low:');
@@ -343,7 +344,7 @@ for (const pooled of [false, true]) {
       const writes = cmd('SET', 'k', 1) + cmd('INCR', 'n');
       const transaction = cmd('MULTI') + cmd('SET', 'k', 1) + cmd('EXEC');
       for (const held of [writes, transaction, cmd('SET', 'k', 'v'.repeat(100_000)) + writes]) {
-        for (let cut = 0; cut <= held.length; cut += Math.ceil(held.length / 40)) {
+        for (let cut = 0; cut <= held.length; cut += Math.ceil(held.length / (FULL ? 40 : 10))) {
           const { session, behind, client } = begin(reply('OFF') + held.slice(0, cut));
           session.fromClient(Buffer.from(held.slice(cut)));
           session.fromUpstream(Buffer.from(OK));
