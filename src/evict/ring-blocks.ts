@@ -9,6 +9,7 @@
 //
 // Keys are distinguished by hash, length and database. If two keys agree in these (some of a million keys), one of them is
 // unknown. A key never counts as one of another rule, since the bytes are those of a key that was written.
+// It is long because only this file knows the layout.
 // Invariants: block 0 means none; a block is in the index, or a further block of one in the index, or free.
 import type { Size } from '../core/policy/size-class.js';
 import { KEPT } from './ring-lives.js';

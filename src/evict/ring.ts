@@ -3,6 +3,7 @@
 // counts that; SCAN (scan-source) finds keys that the ring does not know. No clock, no I/O; written() and ended() are
 // called on the hot path and allocate nothing. A key whose TTL is over does not count as memory that can be freed, but is
 // handed out in its turn: the server may not have removed it yet.
+// It is long because each way in which a key is heard of keeps the same lists and sums right.
 // Invariants: a key is known once at most; take() hands out nothing that adopt() has not said is evictable; a key is current
 // only if nothing was heard of it since it was handed out.
 

@@ -2,6 +2,7 @@
 // machine: events and answers in, decisions out; the caller has the sockets, the timers and the clock (monotonic milliseconds).
 // A pause begins before the switch, because a demoted server accepts writes for some 10 s more. It ends by a majority, because
 // the other Sentinels may take back a replica that only one of them promoted.
+// It is long because it is one machine: each event is judged by all that is known.
 // Invariants:
 // - there is one address; it changes only in a `resume`, which comes only after `pause` or `gone`;
 // - it resumes only at an address whose server said that it is primary, asked after the last reason for doubt;
