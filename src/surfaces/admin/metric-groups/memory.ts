@@ -115,7 +115,12 @@ export const MEMORY_METRICS: MetricGroup = {
       '1 while Spillway can refuse writes, 0 while it cannot.',
       one((s) => Number(s.memory.active)),
     ],
-    ['gauge', 'shed_share', 'Share of the keys to which growing writes are refused now, 0 to 1.', shedShare],
+    [
+      'gauge',
+      'shed_share',
+      'Share of the keys to which growing writes are refused now, 0 to 1. In observe mode: would be refused.',
+      shedShare,
+    ],
     [
       'gauge',
       'memory_reserved_bytes',
