@@ -160,6 +160,14 @@ function byPriority(read: (level: ShedLevel) => number): Reader {
 }
 
 export const shedShare = byPriority(({ shedShare }) => shedShare);
+export const shedObserved: Reader = {
+  labels: ['priority'],
+  read: ({ state }) =>
+    PRIORITY_NAMES.map((priority) => ({
+      value: Number(state.observed.includes(priority)),
+      labels: { priority },
+    })),
+};
 export const reservedBytes = byPriority(({ reservedBytes }) => reservedBytes);
 export const growthBytes = byPriority(({ growthBytesPerSecond }) => growthBytesPerSecond);
 

@@ -236,7 +236,7 @@ const sweep: SweepSnapshot = {
 const state: ServiceStateSnapshot = {
   ...{ state: 'shedding', severity: 'bad', since: '2026-01-01T00:00:00.000Z', text: '' },
   also: [{ state: 'limited', severity: 'warn', since: '2026-01-01T00:00:00.000Z', text: '' }],
-  observed: [],
+  observed: ['high'],
 };
 const sources = {
   alerts: () => alerts,
@@ -336,6 +336,10 @@ const SINGLE: Record<string, number> = {
   'shed_share{priority="normal"}': 0.25,
   'shed_share{priority="high"}': 0.125,
   'shed_share{priority="critical"}': 0,
+  'shed_observed{priority="low"}': 0,
+  'shed_observed{priority="normal"}': 0,
+  'shed_observed{priority="high"}': 1,
+  'shed_observed{priority="critical"}': 0,
   'memory_reserved_bytes{priority="low"}': 400,
   'memory_reserved_bytes{priority="normal"}': 300,
   'memory_reserved_bytes{priority="high"}': 200,

@@ -7,6 +7,7 @@ import {
   one,
   reservedBytes,
   seconds,
+  shedObserved,
   shedShare,
 } from '../metric-readers.js';
 import type { MetricGroup } from './metric-group.js';
@@ -120,6 +121,12 @@ export const MEMORY_METRICS: MetricGroup = {
       'shed_share',
       'Share of the keys to which growing writes are refused now, 0 to 1. In observe mode: would be refused.',
       shedShare,
+    ],
+    [
+      'gauge',
+      'shed_observed',
+      '1 if the rules of a priority only observe: Spillway counts what it would refuse, and refuses nothing.',
+      shedObserved,
     ],
     [
       'gauge',
