@@ -3,7 +3,7 @@
 import { FAMILY_PREFIX } from '../core/policy/family-rules.js';
 import { PRIORITY_NAMES, type PriorityName } from '../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
-import { sheddingText } from '../memory/shedding-words.js';
+import { refusedShares, sheddingText } from '../memory/shedding-words.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
 import type { Holding } from '../observe/holders/snapshot.js';
@@ -35,17 +35,10 @@ export function drawMemory(
     ...(serverEvicts === 'none' ? [] : [drawEviction(memory)]),
     `refusing: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
       (would.length === 0 ? '' : `; in observe mode, so only counted: ${paint('yellow', would.join(', '))}`) +
-      ` (shedding ${printable(sheddingText(reason, refused.length > 0))})`,
+      `; shedding ${printable(sheddingText(reason, refused.length > 0))}`,
     ...kept(memory),
     ...evictionLines(memory, paint),
   ];
-}
-
-/** `['100% of low', '31% of normal']`. */
-function refusedShares({ level }: MemorySnapshot, counts: (name: PriorityName) => boolean): string[] {
-  return PRIORITY_NAMES.filter((name) => level[name].shedShare > 0 && counts(name)).map(
-    (name) => `${percentText(level[name].shedShare)} of ${name}`,
-  );
 }
 
 /** `committed 12.4 MB: volatile-lru can evict 48.1 MB (± 1.2 MB); evicts 310 keys a second, which lived 4 min`. */

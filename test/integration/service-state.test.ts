@@ -45,7 +45,7 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
   await until(async () => (await stats()).includes('would be refused'), { timeoutMs: 30_000 });
   t.match(
     await stats(),
-    /^refusing: nothing; in observe mode, so only counted: 100% of low, 100% of normal, 100% of high \(/m,
+    /^refusing: nothing; in observe mode, so only counted: low \(all\), normal \(all\), high \(all\); shedding /m,
   );
   t.match(String(await client.call('PROXY', 'MEMORY')), /^\+normal +0% \(would: 100%\)/m);
   const events = (await (await fetch(`${url}/api/events`)).json()) as { text: string }[];

@@ -2,6 +2,7 @@
 
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { bytesText, countText, percentText } from '../../core/words.js';
+import { refusedShares } from '../../memory/shedding-words.js';
 import type { Paint } from '../terminal/paint.js';
 import { evictedOf, type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
 import { PATTERNS } from './patterns.js';
@@ -85,11 +86,10 @@ function bandMarks(frame: Frame): string {
 }
 
 function sheddingNow(frame: Frame, paint: Paint): string {
-  const refused = PRIORITY_NAMES.filter((name) => frame.memory.level[name].shedShare > 0);
-  if (refused.length === 0) return paint('green', 'nothing');
-  return refused
-    .map((name) => paint('yellow', `${percentText(frame.memory.level[name].shedShare)} of ${name}`))
-    .join(', ');
+  const refused = refusedShares(frame.memory);
+  return refused.length === 0
+    ? paint('green', 'nothing')
+    : refused.map((share) => paint('yellow', share)).join(', ');
 }
 
 function patternTable(frame: Frame, paint: Paint): string[] {

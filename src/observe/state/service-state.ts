@@ -3,7 +3,8 @@
 // the state, and the others follow it.
 // Pure; the clock comes with each call (milliseconds since 1970).
 // Invariants: there is exactly one state; only with `ok` there is nothing to do or to know.
-import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
+import type { PriorityName } from '../../core/policy/rule.js';
+import { refusedShares, roundPercent } from '../../memory/shedding-words.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 
 /** The worst first. Names are an API. */
@@ -110,7 +111,7 @@ function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
   const { rehearsal, stale, readingAgeMs } = memory;
   const blind = readingAgeMs === null || stale;
   const why = reasons.join('; ');
-  const refused = refusedShares(memory, (name) => rules.refusing.has(name));
+  const refused = refusedShares(memory, (name) => rules.refusing.has(name)).join(', ');
   const holds: Partial<Record<Condition, string | false>> = {
     closing: closing && 'the proxy is closing; it accepts no more clients',
     down: !closing && !ready && why,
@@ -119,7 +120,7 @@ function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
     limited: ready && !blind && why,
     rehearsing:
       rehearsal !== null &&
-      `a rehearsal: Spillway acts as if memory were ${percent(rehearsal.pressure)} full, until ${rehearsal.endsAt}`,
+      `a rehearsal: Spillway acts as if memory were ${roundPercent(rehearsal.pressure)} full, until ${rehearsal.endsAt}`,
     shedding: refused !== '' && `refusing growing writes of priority ${refused}`,
     'config-error':
       configError !== null && `the config file has an error, so the old one stays in use: ${configError}`,
@@ -141,18 +142,6 @@ function observingText({ mode, allObserve, observed }: RulesInForce, memory: Sta
       : allObserve
         ? 'nothing is changed or refused'
         : 'only rules with mode enforce change or refuse anything';
-  const would = refusedShares(memory, (name) => observed.includes(name));
+  const would = refusedShares(memory, (name) => observed.includes(name)).join(', ');
   return would === '' ? what : `${what}; growing writes of priority ${would} would be refused`;
-}
-
-/** `low (all), normal (30%)`; '': none. */
-function refusedShares({ level }: StateFacts['memory'], counts: (name: PriorityName) => boolean): string {
-  return PRIORITY_NAMES.filter((name) => level[name].shedShare > 0 && counts(name))
-    .map((name) => `${name} (${level[name].shedShare === 1 ? 'all' : percent(level[name].shedShare)})`)
-    .join(', ');
-}
-
-function percent(share: number): string {
-  const value = share * 100;
-  return `${value > 0 && value < 1 ? '< 1' : Math.round(value)}%`;
 }

@@ -64,7 +64,7 @@ t.test('the screen fits a terminal and shows the story', async (t) => {
   const text = lines.join('\n');
   t.match(text, /through Spillway +█+░+ 58\.0 MB \(90\.6%\)/);
   t.match(text, /directly to Redis +█{50} 64\.0 MB \(100%\)/);
-  t.match(text, /refusing: 100% of low, 25% of normal\n/);
+  t.match(text, /refusing: low \(all\), normal \(25%\)\n/);
   t.match(text, /cache:\* +low +1h +9 +567 +1,234 +\| +1,000 +55/);
   t.match(text, /report:\* +normal +- +1,000 +0 +7 /);
   t.match(text, /TTLs added by Spillway: 2,800 /);
