@@ -17,7 +17,7 @@ import type { RuleSet } from './rule-set.js';
 import type { Scripts } from './scripts.js';
 import { ALL, type ShedGate } from './shed.js';
 import { Spared } from './spared.js';
-import { type KnownKeys, Sparing } from './sparing.js';
+import { type KnownKeys, makeSparing, type Sparing, type SparingOfWrite } from './sparing.js';
 import { TtlJudge } from './ttl-judge.js';
 import { Action, Script, Verdict } from './verdict.js';
 import { findKeys, findScriptKeys, shareOf, shareOut, shareOutScript } from './write-keys.js';
@@ -105,7 +105,7 @@ export class Policy {
     this.evictable = evictable;
     this.ttl = new TtlJudge(this.verdict, now, random);
     this.written = new WrittenKey(rules.unregistered, NOTHING, 0, 0, 0);
-    this.sparing = new Sparing(this.verdict, gate, this.ttl, known, scripts);
+    this.sparing = makeSparing(this.verdict, gate, this.ttl, known, scripts);
   }
 
   /**
@@ -130,8 +130,7 @@ export class Policy {
       verdict.growth = growthOf(size, verdict.count, args.argc);
       if (verdict.limited) shareOut(verdict, args, spec, size);
       if (this.gate.active || (verdict.limited && !this.quotasPass())) {
-        this.sparing.ask(args, spec, size, followUps, db);
-        this.judgeShed(args, size);
+        this.judgeShed(args, size, this.sparing.of(args, spec, size, followUps, db));
       }
       if (!allKeysKnown && verdict.action === Action.PASS && this.mayRefuseByKey)
         verdict.action = Action.UNDECIDED;
@@ -163,8 +162,7 @@ export class Policy {
     if (!grows) return verdict;
     if (refuses && verdict.limited) shareOutScript(verdict, args, size);
     if (refuses && this.mayRefuse) {
-      this.sparing.ask(args, spec, size, followUps, ANY_DATABASE);
-      this.judgeShed(args, size);
+      this.judgeShed(args, size, this.sparing.of(args, spec, size, followUps, ANY_DATABASE));
     }
     // A streaming script is judged before its end.
     if (verdict.action === Action.SHED || !gives || args.parsed < args.argc) return verdict;
@@ -230,10 +228,10 @@ export class Policy {
   }
 
   /** Sheds the whole command if it is refused for any key; a rule in observe mode only records it. */
-  private judgeShed(args: RequestScanner, size: number): void {
+  private judgeShed(args: RequestScanner, size: number, sparing: SparingOfWrite): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {
-      const refusal = this.unsparedRefusal(i, args, size);
+      const refusal = this.unsparedRefusal(i, args, size, sparing);
       if (refusal === Refusal.NONE) continue;
       verdict.shedKey = i;
       verdict.refusal = refusal;
@@ -249,25 +247,22 @@ export class Policy {
     return ofLimit ? (this.quotaOf(rule)?.reply ?? OOM_REPLY) : OOM_REPLY;
   }
 
-  /**
-   * refusalOf() without what is spared (policy/sparing, which was asked about the write): then only its rule's quota refuses
-   * it.
-   */
-  protected unsparedRefusal(i: number, args: RequestScanner, size: number): Refusal {
+  /** refusalOf() without what is spared: then only its rule's quota refuses it. */
+  protected unsparedRefusal(i: number, args: RequestScanner, size: number, sparing: SparingOfWrite): Refusal {
     const refusal = this.refusalOf(args, i, size);
-    if (refusal === Refusal.NONE || !this.spares(i, refusal)) return refusal;
+    if (refusal === Refusal.NONE || !this.spares(i, refusal, sparing)) return refusal;
     const other = refusal === Refusal.BUDGET ? Refusal.NONE : this.refusalByQuota(args, i);
-    return other === Refusal.BUDGET && this.spares(i, other) ? Refusal.NONE : other;
+    return other === Refusal.BUDGET && this.spares(i, other, sparing) ? Refusal.NONE : other;
   }
 
-  private spares(i: number, refusal: Refusal): boolean {
+  private spares(i: number, refusal: Refusal, sparing: SparingOfWrite): boolean {
     const { verdict } = this;
     const rule = verdict.rule[i];
     const share =
       refusal === Refusal.BUDGET
         ? (this.quotaOf(rule)?.threshold ?? ALL)
         : this.gate.thresholds[rule.priority];
-    const spared = this.sparing.reason(i, refusal, share < ALL);
+    const spared = sparing.reason(i, refusal, share < ALL);
     if (spared === Spared.NONE) return false;
     verdict.sparedKey = i;
     verdict.spared = spared;

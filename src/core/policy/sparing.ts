@@ -25,14 +25,38 @@ const WORDS_WITH_EXPIRY = 5;
 
 export type KnownKeys = Pick<KeyMemory, 'find' | 'ttlLeft'>;
 
-export class Sparing {
+/** The one write that is judged at present. */
+export interface SparingOfWrite {
+  /** Why key `i` passes despite `refusal`; `partly`: not all keys of its priority, or of its rule, are refused. */
+  reason(i: number, refusal: Refusal, partly: boolean): Spared;
+}
+
+export interface Sparing {
+  /**
+   * For questions about the write under scan, whose keys the verdict has. As for Policy.decide(). Each call returns the same
+   * object: use it before the next call.
+   */
+  of(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean, db: number): SparingOfWrite;
+}
+
+/** `known`: the keys that were written lately. */
+export function makeSparing(
+  verdict: Verdict,
+  gate: ShedGate,
+  ttl: TtlJudge,
+  known: KnownKeys | undefined,
+  scripts: Scripts | undefined,
+): Sparing {
+  return new WriteSparing(verdict, gate, ttl, known, scripts);
+}
+
+class WriteSparing implements Sparing, SparingOfWrite {
   private args!: RequestScanner;
   private spec!: CommandSpec;
   private size = 0;
   private followUps = false;
   private db = ANY_DATABASE;
 
-  /** `known`: the keys that were written lately. */
   constructor(
     private readonly verdict: Verdict,
     private readonly gate: ShedGate,
@@ -41,16 +65,15 @@ export class Sparing {
     private readonly scripts: Scripts | undefined,
   ) {}
 
-  /** Prepares for questions about the write under scan, whose keys the verdict has. As for Policy.decide(). */
-  ask(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean, db: number): void {
+  of(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean, db: number): SparingOfWrite {
     this.args = args;
     this.spec = spec;
     this.size = size;
     this.followUps = followUps;
     this.db = db;
+    return this;
   }
 
-  /** Why key `i` passes despite `refusal`; `partly`: not all keys of its priority, or of its rule, are refused. */
   reason(i: number, refusal: Refusal, partly: boolean): Spared {
     const byPressure = refusal === Refusal.BAND || refusal === Refusal.RESERVE || refusal === Refusal.SCRIPT;
     if (!byPressure && refusal !== Refusal.BUDGET) return Spared.NONE;

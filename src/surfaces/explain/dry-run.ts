@@ -169,8 +169,8 @@ class RememberingPolicy extends Policy {
   ): Pick<DryRunKey, 'refusal' | 'spared'> {
     const { verdict } = this;
     Object.assign(verdict, { spared: Spared.NONE, briefBytes: 0 });
-    this.sparing.ask(args, spec, size, followUps, db);
-    const refusal = this.unsparedRefusal(i, args, size);
+    const sparing = this.sparing.of(args, spec, size, followUps, db);
+    const refusal = this.unsparedRefusal(i, args, size, sparing);
     return { refusal, spared: refusal === Refusal.NONE ? verdict.spared : Spared.NONE };
   }
 }
