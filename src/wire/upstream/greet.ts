@@ -56,6 +56,8 @@ export function loginWanted(): Refused {
   return new Refused(errorReply('NOAUTH'));
 }
 
+type Done = (error: Error | undefined, open: boolean) => void;
+
 /**
  * Calls `done` when everything is answered, or with an error if the connection cannot become what was wanted. Without an error
  * `open` says whether it may run commands: the greeting logged it in, or the default user needs no password.
@@ -65,77 +67,104 @@ export function loginWanted(): Refused {
 export function greet(
   socket: UpstreamSocket,
   greeting: readonly Greeting[],
-  done: (error: Error | undefined, open: boolean) => void,
+  done: Done,
   fenced = false,
 ): void {
-  const asked: Greeting[] = [];
-  let role: string | undefined;
-  let askedForRole = false;
-  const scanner = new ReplyScanner();
-  let answered = 0;
-  let pieces: Buffer[] = [];
-  let bytes = 0;
-  let refusal: Buffer | undefined;
+  const tells = greeting.some(({ command }) => IS_HELLO.test(command.toString('latin1')));
+  // Without HELLO the connection speaks RESP2, which HELLO 2 does not change.
+  const isAsked = greeting.length > 0 && (tells || !fenced);
+  new GreetedConnection(socket, done, fenced).ask(...greeting, ...(isAsked ? [] : [HELLO]));
+}
+
+class GreetedConnection {
+  private readonly asked: Greeting[] = [];
+  private answered = 0;
+  private readonly scanner = new ReplyScanner();
+  /** Of the answer that has not come whole. */
+  private pieces: Buffer[] = [];
+  private bytes = 0;
+  /** The last answer that was an error, but not to anything essential. */
+  private refusal: Buffer | undefined;
   /** Something was answered that shows that the server has accepted the connection. */
-  let taken = false;
-  let open = true;
-  const heard = (chunk: Buffer): void => {
+  private taken = false;
+  private open = true;
+  private role: string | undefined;
+  private askedForRole = false;
+
+  constructor(
+    private readonly socket: UpstreamSocket,
+    private readonly done: Done,
+    private readonly fenced: boolean,
+  ) {
+    socket.listen((chunk) => this.heard(chunk));
+    socket.on('end', this.ended).on('error', this.ended);
+  }
+
+  ask(...more: readonly Greeting[]): void {
+    this.asked.push(...more);
+    this.socket.write(Buffer.concat(more.map(({ command }) => command)));
+  }
+
+  private heard(chunk: Buffer): void {
+    const { scanner } = this;
     for (let at = 0; at < chunk.length; ) {
       const from = at;
       at = scanner.scan(chunk, at, chunk.length);
       // The buffer is valid only until this returns.
-      pieces.push(Buffer.from(chunk.subarray(from, at)));
-      bytes += at - from;
-      if (scanner.malformed || answered === asked.length || bytes > MOST_BYTES) {
-        finish(new Error('the server sent a reply that no command was waiting for'));
+      this.pieces.push(Buffer.from(chunk.subarray(from, at)));
+      this.bytes += at - from;
+      if (scanner.malformed || this.answered === this.asked.length || this.bytes > MOST_BYTES) {
+        this.finish(new Error('the server sent a reply that no command was waiting for'));
         return;
       }
       if (!scanner.atBoundary) continue;
-      const reply = pieces;
-      pieces = [];
-      bytes = 0;
-      const { essential } = asked[answered++];
-      if (scanner.type !== MINUS) {
-        taken = true;
-        if (fenced) role ??= ROLE_OF.exec(Buffer.concat(reply).toString('latin1'))?.[1];
-        continue;
-      }
-      const words = Buffer.concat(reply);
-      if (essential) {
-        finish(new Refused(words));
+      const refused = this.hear(Buffer.concat(this.pieces), this.asked[this.answered++]);
+      if (refused !== undefined) {
+        this.finish(refused);
         return;
       }
-      // The second answer comes from a server that has not closed the connection with the first.
-      taken ||= refusal !== undefined;
-      refusal = words;
-      if (words.subarray(0, NOAUTH.length).equals(NOAUTH)) {
-        taken = true;
-        open = false;
-      }
+      this.pieces = [];
+      this.bytes = 0;
     }
-    if (answered < asked.length) return;
-    if (role !== undefined && !PRIMARY.test(role)) finish(new NotPrimary(role));
-    else if (fenced && role === undefined && open && !askedForRole) {
-      askedForRole = true;
-      ask(ROLE);
-    } else if (taken) finish();
-    else ask(PING);
+    if (this.answered === this.asked.length) this.answeredAll();
+  }
+
+  /** One answer; returns why the connection cannot become what was wanted. */
+  private hear(words: Buffer, { essential }: Greeting): Error | undefined {
+    if (this.scanner.type !== MINUS) {
+      this.taken = true;
+      if (this.fenced) this.role ??= ROLE_OF.exec(words.toString('latin1'))?.[1];
+      return undefined;
+    }
+    if (essential) return new Refused(words);
+    // The second answer comes from a server that has not closed the connection with the first.
+    this.taken ||= this.refusal !== undefined;
+    this.refusal = words;
+    if (words.subarray(0, NOAUTH.length).equals(NOAUTH)) {
+      this.taken = true;
+      this.open = false;
+    }
+    return undefined;
+  }
+
+  private answeredAll(): void {
+    const { role, fenced, open } = this;
+    if (role !== undefined && !PRIMARY.test(role)) this.finish(new NotPrimary(role));
+    else if (fenced && role === undefined && open && !this.askedForRole) {
+      this.askedForRole = true;
+      this.ask(ROLE);
+    } else if (this.taken) this.finish();
+    else this.ask(PING);
+  }
+
+  private readonly ended = (): void => {
+    if (this.refusal !== undefined) this.finish(new Refused(this.refusal));
   };
-  const ask = (...more: readonly Greeting[]): void => {
-    asked.push(...more);
-    socket.write(Buffer.concat(more.map(({ command }) => command)));
-  };
-  const ended = (): void => {
-    if (refusal !== undefined) finish(new Refused(refusal));
-  };
-  const finish = (error?: Error): void => {
+
+  private finish(error?: Error): void {
+    const { socket, ended } = this;
     socket.listen(() => {});
     socket.off('end', ended).off('error', ended);
-    done(error, open);
-  };
-  socket.listen(heard);
-  socket.on('end', ended).on('error', ended);
-  const tells = greeting.some(({ command }) => IS_HELLO.test(command.toString('latin1')));
-  // Without HELLO the connection speaks RESP2, which HELLO 2 does not change.
-  ask(...greeting, ...(greeting.length === 0 || (fenced && !tells) ? [HELLO] : []));
+    this.done(error, this.open);
+  }
 }
