@@ -151,17 +151,61 @@ function answerRest(app: FastifyInstance): void {
 }
 
 function addRoutes(app: FastifyInstance, options: AdminOptions): void {
-  const { version } = options;
-  const metrics = createMetrics(options, version);
-
-  addPage(app, { name: 'redis-spillway', version, endpoints: ENDPOINTS });
+  addPage(app, { name: 'redis-spillway', version: options.version, endpoints: ENDPOINTS });
   addLiveStream(app, options);
+  addViews(app, options);
+  addViewsByQuery(app, options);
+  addReload(app, options);
+  addRehearsal(app, options);
+  addFailover(app, options.failover);
+  addProbes(app, options);
+}
+
+/** What is shown as it is. */
+function addViews(app: FastifyInstance, options: AdminOptions): void {
   const stats = new SharedAnswers<undefined, string>(async () => [JSON.stringify(await options.stats())]);
   app.get('/api/stats', (_request, reply) =>
     stats.ask('', undefined).then((text) => reply.type('application/json; charset=utf-8').send(text)),
   );
   app.get('/api/rules', async () => options.rules());
   app.get('/api/config', async () => options.config());
+  app.get('/api/state', async () => options.state());
+  app.get('/api/memory', async () => options.memory());
+  app.get('/api/connections', async () => options.connections());
+  app.get('/api/workers', async () => options.workers());
+  app.get('/api/growth', async () => options.growth());
+  app.get('/api/events', async () => options.events());
+  app.get('/api/advice', async () => options.advice());
+  app.get('/api/alerts', async () => options.alerts());
+  const metrics = createMetrics(options, options.version);
+  app.get('/metrics', (_request, reply) =>
+    metrics.render().then((text) => reply.type(metrics.contentType).send(text)),
+  );
+}
+
+function addViewsByQuery(app: FastifyInstance, options: AdminOptions): void {
+  app.get<{ Querystring: { span: Span } }>('/api/history', { schema: HISTORY_QUERY }, async ({ query }) =>
+    options.history(query.span),
+  );
+  app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
+    (await options.clients()).slice(0, query.limit),
+  );
+  app.get<{ Querystring: { window?: string } }>('/api/report', async ({ query }, reply) => {
+    const windowMs = readWindow(query.window);
+    if (windowMs !== undefined) return options.report(windowMs);
+    return reply
+      .code(400)
+      .send({ error: 'bad_request', message: 'window must be from 5m to 24h, such as 1h.' });
+  });
+  app.get('/api/explain', async (request, reply) => {
+    const mark = request.url.indexOf('?');
+    const asked = readExplainQuery(mark < 0 ? '' : request.url.slice(mark + 1));
+    if (typeof asked !== 'string') return options.explain(asked);
+    return reply.code(400).send({ error: 'bad_request', message: asked });
+  });
+}
+
+function addReload(app: FastifyInstance, options: AdminOptions): void {
   app.post('/api/reload', async (_request, reply) => {
     const outcome = await options.reload();
     if (outcome.ok) return outcome;
@@ -169,6 +213,9 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     const message = 'The new configuration is invalid, so the old one stays in effect.';
     return reply.code(422).send({ error: 'config_invalid', message, source, problems });
   });
+}
+
+function addRehearsal(app: FastifyInstance, options: AdminOptions): void {
   app.post('/api/simulate', async (request, reply) => {
     const asked = readRehearsalBody(request.body);
     if (typeof asked === 'string') return reply.code(422).send({ error: 'body_invalid', message: asked });
@@ -181,37 +228,9 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     options.setRehearsal(undefined);
     return reply.code(204).send();
   });
-  addFailover(app, options.failover);
-  app.get('/api/state', async () => options.state());
-  app.get('/api/memory', async () => options.memory());
-  app.get('/api/connections', async () => options.connections());
-  app.get('/api/workers', async () => options.workers());
-  app.get('/api/growth', async () => options.growth());
-  app.get<{ Querystring: { span: Span } }>('/api/history', { schema: HISTORY_QUERY }, async ({ query }) =>
-    options.history(query.span),
-  );
-  app.get<{ Querystring: { window?: string } }>('/api/report', async ({ query }, reply) => {
-    const windowMs = readWindow(query.window);
-    if (windowMs !== undefined) return options.report(windowMs);
-    return reply
-      .code(400)
-      .send({ error: 'bad_request', message: 'window must be from 5m to 24h, such as 1h.' });
-  });
-  app.get('/api/events', async () => options.events());
-  app.get('/api/advice', async () => options.advice());
-  app.get('/api/alerts', async () => options.alerts());
-  app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
-    (await options.clients()).slice(0, query.limit),
-  );
-  app.get('/api/explain', async (request, reply) => {
-    const mark = request.url.indexOf('?');
-    const asked = readExplainQuery(mark < 0 ? '' : request.url.slice(mark + 1));
-    if (typeof asked !== 'string') return options.explain(asked);
-    return reply.code(400).send({ error: 'bad_request', message: asked });
-  });
-  app.get('/metrics', (_request, reply) =>
-    metrics.render().then((text) => reply.type(metrics.contentType).send(text)),
-  );
+}
+
+function addProbes(app: FastifyInstance, options: AdminOptions): void {
   app.get('/healthz', OPEN, async (_request, reply) => {
     const { live } = options.health();
     return reply
