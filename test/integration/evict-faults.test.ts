@@ -87,19 +87,22 @@ t.test('one server', async (t) => {
   const admin = await withRaw(t, redis.port);
   t.beforeEach(async () => void (await admin.call('FLUSHALL')));
 
-  t.test('the keys that it was given go, and no other; what was gone already frees nothing', async (t) => {
-    const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
-    await fill(direct, 1000);
-    for (let i = 1; i <= 700; i++) keys.add(`k${i}`);
-    for (let i = 1; i <= 100; i++) keys.add(`gone${i}`);
-    await work(() => keys.evicted === 700 && keys.left.length === 0);
-    t.equal(await number(direct, 'DBSIZE'), 300);
-    await until(() => unlinker.dry);
-    t.equal(unlinker.freed, 70_000);
-    t.equal(unlinker.trouble, undefined);
-  });
+  t.test(
+    'the unlinker removes the keys that it was given and no other; a key that was gone frees nothing',
+    async (t) => {
+      const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
+      await fill(direct, 1000);
+      for (let i = 1; i <= 700; i++) keys.add(`k${i}`);
+      for (let i = 1; i <= 100; i++) keys.add(`gone${i}`);
+      await work(() => keys.evicted === 700 && keys.left.length === 0);
+      t.equal(await number(direct, 'DBSIZE'), 300);
+      await until(() => unlinker.dry);
+      t.equal(unlinker.freed, 70_000);
+      t.equal(unlinker.trouble, undefined);
+    },
+  );
 
-  t.test('it frees what it is told, and a batch at most beyond', async (t) => {
+  t.test('the unlinker frees what was asked, and at most one batch more', async (t) => {
     const { keys, unlinker, direct } = await withUnlinker(t, redis.port);
     await fill(direct, 1000);
     for (let i = 1; i <= 1000; i++) keys.add(`k${i}`);
@@ -109,7 +112,7 @@ t.test('one server', async (t) => {
     t.ok(unlinker.freed <= 30_000 + 4 * 6400, String(unlinker.freed));
   });
 
-  t.test('each key in its own database', async (t) => {
+  t.test('each key is unlinked in its own database', async (t) => {
     const { keys, direct, work } = await withUnlinker(t, redis.port);
     for (const db of ['0', '3', '5']) {
       await direct.call('SELECT', db);
@@ -145,7 +148,7 @@ t.test('one server', async (t) => {
   }
 
   t.test(
-    'a key of 20 MB, a hash of 200,000 fields: their sizes are asked for, and the server answers others',
+    'for a key of 20 MB and a hash of 200,000 fields the sizes are asked for, and the server answers others meanwhile',
     async (t) => {
       const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
       await direct.call('EVAL', "redis.call('SET', 'string', string.rep('x', 20000000))", 0);
@@ -161,7 +164,7 @@ t.test('one server', async (t) => {
   );
 
   t.test(
-    'the connection is cut while it works: it goes on, and the keys that were under way come back',
+    'after a cut of the connection the unlinker goes on, and the keys in flight come back',
     async (t) => {
       const { keys, direct, work, unlinker } = await withUnlinker(t, redis.port);
       await fill(direct, 2000);
@@ -180,7 +183,7 @@ t.test('one server', async (t) => {
     },
   );
 
-  t.test('a server that sleeps: what is under way waits, and is counted once', async (t) => {
+  t.test('while the server sleeps, keys in flight wait, and are counted once', async (t) => {
     const { keys, direct, work } = await withUnlinker(t, redis.port);
     await fill(direct, 500);
     for (let i = 1; i <= 300; i++) keys.add(`k${i}`);
@@ -192,7 +195,7 @@ t.test('one server', async (t) => {
     t.equal(await number(direct, 'DBSIZE'), 100);
   });
 
-  t.test('keys that wait for a server that sleeps, and are written meanwhile, stay', async (t) => {
+  t.test('keys that are written while they wait for a sleeping server stay', async (t) => {
     const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {}, undefined, 10);
     await fill(direct, 640);
     await work(() => unlinker.trouble === undefined);
@@ -211,7 +214,7 @@ t.test('one server', async (t) => {
   });
 
   t.test(
-    'without the right to UNLINK or to OBJECT nothing goes, the right is named, and given it works',
+    'without the right to UNLINK or OBJECT nothing is removed and the right is named; with it, keys are removed',
     async (t) => {
       await admin.call('ACL', 'SETUSER', 'weak', 'reset', 'on', '>pass', '~*', '+@all', '-unlink', '-object');
       t.teardown(() => admin.call('ACL', 'DELUSER', 'weak'));
@@ -242,7 +245,7 @@ t.test('one server', async (t) => {
     },
   );
 
-  t.test('a user for other keys: nothing goes, and the log can say so', async (t) => {
+  t.test('a user without rights to these keys removes nothing, and the log can say so', async (t) => {
     await admin.call('ACL', 'SETUSER', 'narrow', 'reset', 'on', '>pass', '~other:*', '+@all');
     t.teardown(() => admin.call('ACL', 'DELUSER', 'narrow'));
     const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {
@@ -257,7 +260,7 @@ t.test('one server', async (t) => {
     t.equal(await number(direct, 'DBSIZE'), 10);
   });
 
-  t.test('a replica takes no UNLINK; once it is a primary it does', async (t) => {
+  t.test('a replica refuses UNLINK, and takes it once it is a primary', async (t) => {
     const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
     await fill(direct, 10);
     await direct.call('REPLICAOF', '127.0.0.1', '1');
@@ -270,36 +273,39 @@ t.test('one server', async (t) => {
     await work(() => keys.evicted > 0);
   });
 
-  t.test('however long it was a replica, it is asked again at once when it is a primary', async (t) => {
-    let now = 0;
-    const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {}, () => now);
-    await fill(direct, 10);
-    await work(() => unlinker.trouble === undefined);
-    await direct.call('REPLICAOF', '127.0.0.1', '1');
-    t.teardown(() => direct.call('REPLICAOF', 'NO', 'ONE'));
-    const attempts = async (): Promise<number> =>
-      Number(/connections_received:(\d+)/.exec(String(await direct.call('INFO', 'stats')))?.[1]);
-    keys.add('k1');
-    await work(() => unlinker.trouble !== undefined);
-    const before = await attempts();
-    await until(async () => {
-      now += 5000;
-      unlinker.tend();
-      const clients = String(await direct.call('CLIENT', 'LIST'));
-      return (await attempts()) >= before + 8 && !clients.includes('spillway-evictor');
-    });
-    await direct.call('REPLICAOF', 'NO', 'ONE');
-    keys.add('k2', { age: performance.now() - now });
-    const since = now;
-    await until(() => {
-      now = Math.min(now + 10, since + 250);
-      unlinker.free(1e9);
-      return keys.evicted > 0;
-    });
-  });
+  t.test(
+    'a replica that becomes a primary is asked again at once, however long it was a replica',
+    async (t) => {
+      let now = 0;
+      const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {}, () => now);
+      await fill(direct, 10);
+      await work(() => unlinker.trouble === undefined);
+      await direct.call('REPLICAOF', '127.0.0.1', '1');
+      t.teardown(() => direct.call('REPLICAOF', 'NO', 'ONE'));
+      const attempts = async (): Promise<number> =>
+        Number(/connections_received:(\d+)/.exec(String(await direct.call('INFO', 'stats')))?.[1]);
+      keys.add('k1');
+      await work(() => unlinker.trouble !== undefined);
+      const before = await attempts();
+      await until(async () => {
+        now += 5000;
+        unlinker.tend();
+        const clients = String(await direct.call('CLIENT', 'LIST'));
+        return (await attempts()) >= before + 8 && !clients.includes('spillway-evictor');
+      });
+      await direct.call('REPLICAOF', 'NO', 'ONE');
+      keys.add('k2', { age: performance.now() - now });
+      const since = now;
+      await until(() => {
+        now = Math.min(now + 10, since + 250);
+        unlinker.free(1e9);
+        return keys.evicted > 0;
+      });
+    },
+  );
 });
 
-t.test('a server without UNLINK, as before 4.0', async (t) => {
+t.test('a server without UNLINK, as before 4.0, is reported', async (t) => {
   const redis = await withRedis(t, ['--rename-command', 'UNLINK', '']);
   const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
   await direct.call('SET', 'k1', 'x');
@@ -309,7 +315,7 @@ t.test('a server without UNLINK, as before 4.0', async (t) => {
   t.equal(await number(direct, 'DBSIZE'), 1);
 });
 
-t.test('a server without OBJECT: the keys that were written first go', async (t) => {
+t.test('on a server without OBJECT, the keys that were written first are removed', async (t) => {
   const redis = await withRedis(t, ['--rename-command', 'OBJECT', '']);
   const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
   await direct.call('SET', 'k1', 'x');
@@ -318,7 +324,7 @@ t.test('a server without OBJECT: the keys that were written first go', async (t)
   t.ok(unlinker.blindToReads);
 });
 
-t.test('no server: it says so, and does not ask in a loop', async (t) => {
+t.test('without a server, the unlinker reports it and does not ask in a loop', async (t) => {
   const redis = await withRedis(t);
   const { keys, unlinker, work } = await withUnlinker(t, redis.port);
   await redis.stop();

@@ -63,7 +63,7 @@ t.test('one server', async (t) => {
   };
   const scans = () => infoOf(direct, 'commandstats', /cmdstat_scan:calls=(\d+)/);
 
-  t.test('keys that are older than the oldest of the rings, and no younger ones', async (t) => {
+  t.test('SCAN gives keys that are older than the oldest of the rings, and no younger ones', async (t) => {
     await restore(direct, 300, 50, 'page:old', 'IDLETIME', 900);
     await restore(direct, 3000, 50, 'page:new', 'IDLETIME', 10);
     await restore(direct, 300, 50, 'part:old', 'IDLETIME', 900);
@@ -76,7 +76,7 @@ t.test('one server', async (t) => {
     t.ok(source.seek(undefined) > 0, 'the others are at hand once the rings have none');
   });
 
-  t.test('keys of a lower priority than all that the rings have, however young', async (t) => {
+  t.test('SCAN gives keys of a lower priority than all that the rings have, however young', async (t) => {
     await restore(direct, 200, 50, 'page:', 'IDLETIME', 1);
     await restore(direct, 200, 50, 'part:', 'IDLETIME', 1);
     const { source, walk, namesOf } = withSource(t);
@@ -84,7 +84,7 @@ t.test('one server', async (t) => {
     t.ok(namesOf(1000).every((name) => name.startsWith('page:')));
   });
 
-  t.test('under an lfu policy by the minutes that a count has lost', async (t) => {
+  t.test('under an lfu policy, the age of a key is the minutes that its count has lost', async (t) => {
     await direct.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lfu');
     await restore(direct, 100, 50, 'page:cold', 'FREQ', 1);
     await restore(direct, 100, 50, 'page:warm', 'FREQ', 5);
@@ -94,7 +94,7 @@ t.test('one server', async (t) => {
   });
 
   t.test(
-    'nothing comes before the rings: it looks again in a while, sooner when they forget keys',
+    'if SCAN finds nothing older than the rings, it looks again later, and sooner if they forget keys',
     async (t) => {
       await restore(direct, 600, 50, 'page:', 'IDLETIME', 1);
       const { source, walk, time } = withSource(t);
@@ -122,7 +122,7 @@ t.test('one server', async (t) => {
     },
   );
 
-  t.test('through a proxy: old keys from before the start go before those that it writes', async (t) => {
+  t.test('behind a proxy, keys from before its start are removed before those that it writes', async (t) => {
     await restore(direct, 8000, 8000, 'cache:old:', 'IDLETIME', 3600);
     const proxy = await withProxy(t, {
       redis,

@@ -141,7 +141,7 @@ t.test('one process: observe, reload, keys from before the start, faults', async
     }
   };
 
-  t.test('keys from before the start are found by SCAN; those of no rule stay', async (t) => {
+  t.test('SCAN finds keys from before the start; keys without a rule stay', async (t) => {
     await direct.call('FLUSHALL');
     await fill(0.3, 'other');
     await fill(0.85, 'cache');
@@ -152,30 +152,33 @@ t.test('one process: observe, reload, keys from before the start, faults', async
     t.ok((await ruleOf(proxy)).evicted > 0);
   });
 
-  t.test('observe counts what would go and removes nothing; enforced by a reload, keys go', async (t) => {
-    await direct.call('FLUSHALL');
-    let mode = 'observe';
-    const rules = () => [{ ...RULES[0], mode }];
-    const proxy = await withProxy(t, {
-      redis,
-      config: { rules: rules(), workers: 1, memory: { shedWhen: 'never' } },
-      reloaded: () => ({ rules: rules() }),
-    });
-    const client = await withRaw(t, proxy.port, 60_000);
-    await flood([client], direct, 0.8 * LIMIT);
-    await until(async () => (await ruleOf(proxy)).wouldEvict > 0, PATIENCE);
-    const before = await ruleOf(proxy);
-    t.equal(await number(direct, 'DBSIZE'), before.writes);
-    t.equal(before.evicted, 0);
-    t.ok(before.wouldEvictBytes < 0.3 * LIMIT, `${before.wouldEvictBytes} bytes would have gone`);
-    mode = 'enforce';
-    t.match(await proxy.running.reload('SIGHUP'), { ok: true });
-    await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
-    t.ok((await ruleOf(proxy)).evicted > 0);
-  });
+  t.test(
+    'observe counts what Spillway would remove; after a reload to enforce, Spillway removes it',
+    async (t) => {
+      await direct.call('FLUSHALL');
+      let mode = 'observe';
+      const rules = () => [{ ...RULES[0], mode }];
+      const proxy = await withProxy(t, {
+        redis,
+        config: { rules: rules(), workers: 1, memory: { shedWhen: 'never' } },
+        reloaded: () => ({ rules: rules() }),
+      });
+      const client = await withRaw(t, proxy.port, 60_000);
+      await flood([client], direct, 0.8 * LIMIT);
+      await until(async () => (await ruleOf(proxy)).wouldEvict > 0, PATIENCE);
+      const before = await ruleOf(proxy);
+      t.equal(await number(direct, 'DBSIZE'), before.writes);
+      t.equal(before.evicted, 0);
+      t.ok(before.wouldEvictBytes < 0.3 * LIMIT, `${before.wouldEvictBytes} bytes would have gone`);
+      mode = 'enforce';
+      t.match(await proxy.running.reload('SIGHUP'), { ok: true });
+      await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
+      t.ok((await ruleOf(proxy)).evicted > 0);
+    },
+  );
 
   t.test(
-    'a user that may not UNLINK: said in /readyz and /api/memory, and writes are refused as without evict',
+    'if the user may not UNLINK, /readyz and /api/memory say so, and writes are refused as without evict',
     async (t) => {
       await direct.call('FLUSHALL');
       const proxy = await withProxy(t, {

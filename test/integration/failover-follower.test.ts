@@ -59,71 +59,74 @@ async function follow(
   return { follower, writers, resumptions, said };
 }
 
-t.test('planned, frozen, killed, a leader that crashes: nothing that was acknowledged is lost', async (t) => {
-  const rig = await SentinelRig.start(t);
-  const { follower, writers, resumptions, said } = await follow(t, rig);
+t.test(
+  'after a planned switch, a frozen, a killed primary and a crashed leader no acknowledged write is lost',
+  async (t) => {
+    const rig = await SentinelRig.start(t);
+    const { follower, writers, resumptions, said } = await follow(t, rig);
 
-  await t.test('SENTINEL FAILOVER', async (t) => {
-    const before = follower.address?.port as number;
-    const after = await rig.failover();
-    await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
-    await writers.more();
-    t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
-    t.not(after, before);
-    t.equal(resumptions.filter(({ moved }) => moved).length, 2, 'the first look, and one switch');
-    t.ok((resumptions.at(-1)?.reading.usedBytes ?? 0) > 0, 'its memory is known');
-    await rig.settled();
-  });
+    await t.test('SENTINEL FAILOVER', async (t) => {
+      const before = follower.address?.port as number;
+      const after = await rig.failover();
+      await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
+      await writers.more();
+      t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
+      t.not(after, before);
+      t.equal(resumptions.filter(({ moved }) => moved).length, 2, 'the first look, and one switch');
+      t.ok((resumptions.at(-1)?.reading.usedBytes ?? 0) > 0, 'its memory is known');
+      await rig.settled();
+    });
 
-  await t.test('the primary freezes and wakes', async (t) => {
-    const before = follower.address?.port as number;
-    writers.died();
-    await rig.server(before).kill('SIGSTOP');
-    const after = await rig.moved(before);
-    await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
-    await rig.server(before).kill('SIGCONT');
-    await writers.more();
-    t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
-    await rig.settled();
-  });
+    await t.test('the primary freezes and wakes', async (t) => {
+      const before = follower.address?.port as number;
+      writers.died();
+      await rig.server(before).kill('SIGSTOP');
+      const after = await rig.moved(before);
+      await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
+      await rig.server(before).kill('SIGCONT');
+      await writers.more();
+      t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
+      await rig.settled();
+    });
 
-  await t.test('the primary is killed', async (t) => {
-    const before = follower.address?.port as number;
-    writers.died();
-    await rig.server(before).kill('SIGKILL');
-    const after = await rig.moved(before);
-    await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
-    await writers.more();
-    t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
-    await rig.server(before).restart();
-    await rig.settled();
-    await rig.server(before).restart();
-    await rig.settled();
-  });
+    await t.test('the primary is killed', async (t) => {
+      const before = follower.address?.port as number;
+      writers.died();
+      await rig.server(before).kill('SIGKILL');
+      const after = await rig.moved(before);
+      await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
+      await writers.more();
+      t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
+      await rig.server(before).restart();
+      await rig.settled();
+      await rig.server(before).restart();
+      await rig.settled();
+    });
 
-  await t.test('the leading Sentinel crashes right after the promotion', async (t) => {
-    const before = follower.address?.port as number;
-    const moves = resumptions.length;
-    await rig.sentinels[0]?.ask('simulate-failure', 'crash-after-promotion');
-    await rig.sentinels[0]?.ask('failover', SENTINEL_PRIMARY);
-    await until(() => resumptions.length > moves, PATIENCE);
-    await writers.more();
-    t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
-    t.match(resumptions.at(-1), { moved: false, address: { port: before } }, 'the others never knew of it');
-  });
+    await t.test('the leading Sentinel crashes right after the promotion', async (t) => {
+      const before = follower.address?.port as number;
+      const moves = resumptions.length;
+      await rig.sentinels[0]?.ask('simulate-failure', 'crash-after-promotion');
+      await rig.sentinels[0]?.ask('failover', SENTINEL_PRIMARY);
+      await until(() => resumptions.length > moves, PATIENCE);
+      await writers.more();
+      t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
+      t.match(resumptions.at(-1), { moved: false, address: { port: before } }, 'the others never knew of it');
+    });
 
-  await writers.stop();
-  const lost = await writers.lostOn(follower.address?.port as number);
-  t.comment(`${writers.acknowledged.length} acknowledged`);
-  t.same(
-    lost.slice(0, 5),
-    [],
-    `${lost.length} of ${writers.acknowledged.length} acknowledged writes are lost`,
-  );
-});
+    await writers.stop();
+    const lost = await writers.lostOn(follower.address?.port as number);
+    t.comment(`${writers.acknowledged.length} acknowledged`);
+    t.same(
+      lost.slice(0, 5),
+      [],
+      `${lost.length} of ${writers.acknowledged.length} acknowledged writes are lost`,
+    );
+  },
+);
 
 t.test(
-  'a Sentinel that lies is not believed; of three, one is enough to switch when the others are dead',
+  'a lying Sentinel is not believed; with two of three dead, the third is enough to switch',
   async (t) => {
     const rig = await SentinelRig.start(t);
     const elsewhere = await withRedis(t);

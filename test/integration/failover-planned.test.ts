@@ -42,7 +42,7 @@ function nothingLost(t: Test, { played }: EventOutcome, asked: number): void {
   }
 }
 
-t.test('with Sentinels', async (t) => {
+t.test('a planned switch with Sentinels', async (t) => {
   const lab = await FailoverLab.start(t);
   const proxies = lab.proxies.map(({ proxy }) => proxy);
   const [session, command] = proxies as [TestProxy, TestProxy];
@@ -122,7 +122,7 @@ t.test('with Sentinels', async (t) => {
   });
 });
 
-t.test('without Sentinels: refused', async (t) => {
+t.test('without Sentinels a planned switch is refused', async (t) => {
   const proxy = await withProxy(t, { redis: await withRedis(t), secrets: { adminToken: TOKEN } });
   t.match(await proxy.post('/api/failover', {}), {
     error: 'failover_refused',

@@ -24,7 +24,7 @@ function nothingLost(t: Test, { played }: EventOutcome): void {
   }
 }
 
-t.test('events', async (t) => {
+t.test('no kind of failover loses an acknowledged write', async (t) => {
   const lab = await FailoverLab.start(t);
 
   await t.test('SENTINEL FAILOVER', async (t) => {
@@ -56,7 +56,7 @@ t.test('events', async (t) => {
   }
 });
 
-t.test('no primary: at the start, and when a pause runs out', async (t) => {
+t.test('no primary at the start, and none when a pause runs out', async (t) => {
   const redis = await withRedis(t);
   const sentinel = await withSentinel(t, redis.port);
   const look = await withRaw(t, sentinel.port);

@@ -44,7 +44,7 @@ async function anew(): Promise<void> {
 
 t.afterEach(anew);
 
-t.test('what Spillway asks for itself is nothing that a user may be forbidden', async (t) => {
+t.test('Spillway asks nothing for itself that a user may be forbidden', async (t) => {
   for (const [pool, proxy] of POOLS) {
     await t.test(pool, async (t) => {
       await told('ACL SETUSER alice on >a ~* +get +set +select +multi +exec +subscribe');
@@ -75,7 +75,7 @@ async function comes(t: Test): Promise<RawClient> {
 }
 
 t.test(
-  'a client whose password was changed logs in with the new one, as on a connection of its own',
+  'a client whose password was changed logs in with the new one, as on its own connection',
   async (t) => {
     for (const [pool, proxy] of POOLS) {
       for (const login of ['AUTH alice new', 'HELLO 3 AUTH alice new SETNAME me']) {
@@ -137,7 +137,7 @@ const WAYS = {
 };
 
 for (const [what, close] of Object.entries(WAYS)) {
-  t.test(`${what}: who comes later is not let in, who is there stays`, async (t) => {
+  t.test(`${what}: later clients are refused, present ones stay`, async (t) => {
     await told('SET k v');
     const [speaks, silent] = [await comes(t), await comes(t)];
     t.equal(await ask(speaks, 'GET k'), '$1\r\nv\r\n');
@@ -217,29 +217,32 @@ t.test('a client keeps its rights when it is silent after its greeting', async (
   }
 });
 
-t.test('who came while a login was wanted is answered as then, also when none is any more', async (t) => {
-  const questions = ['HELLO 2', 'GET k', 'HELLO 3', 'MULTI', 'GET k', 'EXEC', 'GET k', 'RESET', 'GET k'];
-  await told('SET k v');
-  for (const silent of [true, false]) {
-    await told('CONFIG SET requirepass secret');
-    const twin = await withRaw(t, redis.port);
-    const client = await comes(t);
-    if (!silent) for (const one of [twin, client]) t.equal(await ask(one, 'GET k'), NOAUTH);
-    await opens();
-    for (const question of questions) {
-      const due = await ask(twin, question);
-      t.equal(
-        await ask(client, question),
-        due,
-        `${silent ? 'a silent one' : 'one that has asked'}: ${question}`,
-      );
+t.test(
+  'a client that came while a login was required is answered as then, even after the requirement has ended',
+  async (t) => {
+    const questions = ['HELLO 2', 'GET k', 'HELLO 3', 'MULTI', 'GET k', 'EXEC', 'GET k', 'RESET', 'GET k'];
+    await told('SET k v');
+    for (const silent of [true, false]) {
+      await told('CONFIG SET requirepass secret');
+      const twin = await withRaw(t, redis.port);
+      const client = await comes(t);
+      if (!silent) for (const one of [twin, client]) t.equal(await ask(one, 'GET k'), NOAUTH);
+      await opens();
+      for (const question of questions) {
+        const due = await ask(twin, question);
+        t.equal(
+          await ask(client, question),
+          due,
+          `${silent ? 'a silent one' : 'one that has asked'}: ${question}`,
+        );
+      }
+      // RESET has made it as one that comes now.
+      t.match(await ask(client, 'HELLO 2'), /^\*\d+\r\n/);
     }
-    // RESET has made it as one that comes now.
-    t.match(await ask(client, 'HELLO 2'), /^\*\d+\r\n/);
-  }
-});
+  },
+);
 
-t.test('RESET takes the rights of a login, and gives those of a client that comes now', async (t) => {
+t.test('RESET takes the rights of a login, and gives those of a client that connects now', async (t) => {
   await told('SET k v');
   await told('ACL SETUSER alice on >a ~* +@all');
   const there = await comes(t);
@@ -257,7 +260,7 @@ t.test('RESET takes the rights of a login, and gives those of a client that come
   t.equal(await ask(there, 'GET k'), NOAUTH);
 });
 
-t.test('a shared connection that is lost', async (t) => {
+t.test('a shared connection is lost', async (t) => {
   await told('ACL SETUSER alice on >a ~* +@all');
   await told('ACL SETUSER bob on >b ~* +@all');
   const [alice, bob, none] = [await comes(t), await comes(t), await comes(t)];
@@ -313,7 +316,7 @@ t.test('AUTH with a password alone is another login than that of the default use
 });
 
 t.test(
-  'one client that logs in by ever new passwords, or walks through the databases, holds few connections',
+  'a client that logs in with ever new passwords, or walks through the databases, holds few connections',
   async (t) => {
     await told('ACL SETUSER nobody on nopass ~* +@all');
     const most = 30;
@@ -358,7 +361,7 @@ for (const [how, letGo] of [
   ['late', ({ far, near }: HeldUp) => far.pipe(near)],
   ['never', ({ near }: HeldUp) => near.destroy()],
 ] as const) {
-  t.test(`a check of the login that ends ${how} changes nothing for a client that has gone on`, async (t) => {
+  t.test(`a login check that ends ${how} changes nothing for a client that has gone on`, async (t) => {
     const held: HeldUp[] = [];
     let holding = false;
     const proxy = await behindRelay(t, held, () => {
@@ -389,7 +392,7 @@ for (const [how, letGo] of [
   });
 }
 
-t.test('a check of the login that stays without an answer holds up nobody', async (t) => {
+t.test('a login check without an answer delays nobody', async (t) => {
   const held: HeldUp[] = [];
   let holding = false;
   const proxy = await behindRelay(t, held, () => {
@@ -405,7 +408,7 @@ t.test('a check of the login that stays without an answer holds up nobody', asyn
   for (const client of clients) t.equal(String(await client.call('ECHO', 'x')), '$1\r\nx\r\n');
 });
 
-t.test('a shared connection that is not needed any more ends nobody’s rights', async (t) => {
+t.test('when a shared connection is no longer needed, nobody loses rights', async (t) => {
   const proxy = await withProxy(t, {
     redis,
     config: { upstream: { pool: 'command', ...upstream, responseTimeout: '100ms' } },

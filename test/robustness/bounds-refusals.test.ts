@@ -7,7 +7,7 @@ import { until } from '../support/wait.js';
 
 const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 
-t.test('a client that has all its writes refused and reads none of the answers', async (t) => {
+t.test('a client whose writes are all refused and that reads no answer stays within its bound', async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '20mb', '--maxmemory-policy', 'noeviction']);
   const proxy = await withProxy(t, {
     redis,

@@ -119,7 +119,7 @@ async function transact(port: number, key: string): Promise<Ledger> {
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`${signal} under load: answered is executed`, { timeout: 120_000 }, async (t) => {
+  t.test(`${signal} under load: every answered command was executed`, { timeout: 120_000 }, async (t) => {
     const redis = await withRedis(t);
     const proxy = await start(t, redis);
     const control = await lookAt(t, redis);
@@ -137,7 +137,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-t.test('each client is let go at its own boundary', { timeout: 120_000 }, async (t) => {
+t.test('each client is closed at its own boundary', { timeout: 120_000 }, async (t) => {
   const redis = await withRedis(t, ['--enable-debug-command', 'yes']);
   const proxy = await start(t, redis);
   const control = await lookAt(t, redis);
@@ -225,7 +225,7 @@ t.test('a client that goes on sending gets an orderly end, not a reset', { timeo
   t.equal(Math.floor(replies / 2), await counter(look, 'n'), 'what was executed is answered');
 });
 
-t.test('a drain is over after limits.drainTimeout, with exit code 0', { timeout: 60_000 }, async (t) => {
+t.test('a drain ends after limits.drainTimeout, with exit code 0', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t);
   const proxy = await start(t, redis, '500ms');
   const control = await lookAt(t, redis);
@@ -316,7 +316,7 @@ for (const [first, second] of [
   ['SIGTERM', 'SIGINT'],
   ['SIGINT', 'SIGINT'],
 ] as const) {
-  t.test(`${first}, then ${second}: it ends at once`, { timeout: 60_000 }, async (t) => {
+  t.test(`${first}, then ${second}: the proxy ends at once`, { timeout: 60_000 }, async (t) => {
     const redis = await withRedis(t);
     const proxy = await start(t, redis);
     const control = await lookAt(t, redis);

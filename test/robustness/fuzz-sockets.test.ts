@@ -19,7 +19,7 @@ const STORM_MS = 5000;
 const BABBLES = 300;
 
 t.test(
-  'spoiled bytes disturb nobody and are answered as Redis answers them',
+  'spoiled bytes disturb no other client and are answered as by Redis',
   { timeout: 120_000 },
   async (t) => {
     const seed = runSeed();
@@ -47,7 +47,7 @@ t.test(
 );
 
 t.test(
-  'an upstream that babbles is passed on as it is, and stays alone with it',
+  'bytes that the server sends unasked reach their client, and no other',
   { timeout: 120_000 },
   async (t) => {
     const seed = runSeed();

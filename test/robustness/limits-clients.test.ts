@@ -106,7 +106,7 @@ async function idlers(t: TestScope, port: number): Promise<Record<string, Idler>
   return all;
 }
 
-t.test('silent clients', { timeout: 120_000 }, async (t) => {
+t.test('silent clients are closed after limits.idleTimeout', { timeout: 120_000 }, async (t) => {
   const [direct, behind] = await Promise.all([withRedis(t, ['--timeout', '1']), withRedis(t)]);
   const proxy = await withProxy(t, {
     redis: behind,
@@ -150,7 +150,7 @@ t.test('silent clients', { timeout: 120_000 }, async (t) => {
   );
 });
 
-t.test('a client that dribbles is not silent', { timeout: 60_000 }, async (t) => {
+t.test('a client that sends byte by byte is not silent', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t);
   const proxy = await withProxy(t, { redis, config: { limits: { idleTimeout: '1s' } } });
   const [dribbler, silent] = [await withRaw(t, proxy.port, 30_000), await withRaw(t, proxy.port, 30_000)];

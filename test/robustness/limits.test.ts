@@ -89,7 +89,7 @@ async function sameRefusal(t: Test, twins: Twins, before: Buffer, { error, bytes
 }
 
 for (const [name, config] of Object.entries({ 'no rules': {}, rules: { rules: RULES } })) {
-  t.test(`a request that Redis refuses, ${name}`, { timeout: 120_000 }, async (t) => {
+  t.test(`a request that Redis refuses, with ${name}`, { timeout: 120_000 }, async (t) => {
     const twins = await withTwins(t, config);
     for (const [what, refused] of Object.entries(HEADERS)) {
       await t.test(what, async (t) => {
@@ -100,7 +100,7 @@ for (const [name, config] of Object.entries({ 'no rules': {}, rules: { rules: RU
     }
   });
 
-  t.test(`before authentication, ${name}`, { timeout: 120_000 }, async (t) => {
+  t.test(`a request before authentication, with ${name}`, { timeout: 120_000 }, async (t) => {
     const twins = await withTwins(t, config, ['--requirepass', 'secret']);
     for (const [what, refused] of Object.entries(UNAUTHENTICATED)) {
       await t.test(what, async (t) => {
@@ -109,7 +109,7 @@ for (const [name, config] of Object.entries({ 'no rules': {}, rules: { rules: RU
         await sameRefusal(t, twins, commands('AUTH wrong'), refused);
       });
     }
-    await t.test('what is too much before is not behind AUTH', async (t) => {
+    await t.test('a request that is too large before AUTH is accepted after it', async (t) => {
       const many = command('MSET', ...Array.from({ length: 20 }, (_, i) => `k${i}`));
       const sent = Buffer.concat([
         commands('AUTH secret'),
@@ -126,7 +126,7 @@ for (const [name, config] of Object.entries({ 'no rules': {}, rules: { rules: RU
   });
 }
 
-t.test('just within the limits is no error', async (t) => {
+t.test('a request just within the limits is no error', async (t) => {
   const twins = await withTwins(t, { rules: RULES }, ['--proto-max-bulk-len', '1mb']);
   const within: Record<string, Buffer> = {
     'an inline command of 64 KB': Buffer.from(`SET a ${'x'.repeat(LINE - 8)}\r\nSTRLEN a\r\nQUIT\r\n`),

@@ -19,7 +19,7 @@ function judge(came: readonly string[], rest = ''): Tally {
   return tally;
 }
 
-t.test('replies', async (t) => {
+t.test('the ledger counts replies that are wrong, missing or too many', async (t) => {
   t.match(judge(['a', 'b', 'c', 'd', 'e']), { answered: 5, faults: 0 });
   t.match(judge(['a', 'b', 'd', 'e']), { faults: 1, lost: 1 });
   t.match(judge(['a', 'b', 'c']), { faults: 2, lost: 2 });
@@ -29,7 +29,7 @@ t.test('replies', async (t) => {
   t.match(judge(['a', 'x', 'c', 'd', 'e']), { faults: 1, wrong: 1 });
 });
 
-t.test('a cut', async (t) => {
+t.test('a cut explains the replies behind it, and no others', async (t) => {
   const after = (rest: string): number => {
     const tally = new Tally();
     const ledger = new Ledger(tally);
@@ -45,7 +45,7 @@ t.test('a cut', async (t) => {
   t.equal(after('second, and more'), 1);
 });
 
-t.test('what a server may hold after a cut', async (t) => {
+t.test('the ledger knows what a server may hold after a cut', async (t) => {
   const holds = (state: Readonly<Record<string, string>>): number => {
     const tally = new Tally();
     const ledger = new Ledger(tally);
@@ -67,7 +67,7 @@ t.test('what a server may hold after a cut', async (t) => {
   t.equal(holds({ n: '4' }), 1, 'nothing twice');
 });
 
-t.test('requests of unknown fate', async (t) => {
+t.test('the ledger allows both fates of a request without a reply', async (t) => {
   const counted = (n: number, key: string): Request => ({
     ...request(`:${n}`, [key, String(n)]),
     mayBe: /^:\d+$/,
@@ -112,7 +112,7 @@ t.test('requests of unknown fate', async (t) => {
   t.ok(books(false, lost, { a: '1', n: '2' }).wrong > 0, 'where no connection is shared');
 });
 
-t.test('a cut behind requests that a shared connection has lost', async (t) => {
+t.test('the ledger combines a cut with requests that a shared connection has lost', async (t) => {
   const faults = (mayLose: boolean, state: Record<string, string>): number => {
     const tally = new Tally();
     const ledger = new Ledger(tally, mayLose);

@@ -42,7 +42,7 @@ async function nearFull(t: Test, config: object = {}) {
   return { redis, direct, relay, proxy, lines };
 }
 
-t.test('a reading that cannot be is none, whichever field it is', async (t) => {
+t.test('an impossible reading counts as none, whichever field is wrong', async (t) => {
   const { relay, proxy, lines, direct } = await nearFull(t);
   const client = await withRaw(t, proxy.port);
   const spoil =
@@ -105,7 +105,7 @@ t.test('overwrites do not close the gate while readings fail', async (t) => {
   }
 });
 
-t.test('readings come more often where refusing begins, and at leisure again far from it', async (t) => {
+t.test('readings come more often near the start of refusing, and rarely far from it', async (t) => {
   const { proxy, direct, redis } = await nearFull(t, { pollInterval: '500ms', staleAfter: '1m' });
   // Its twin refuses nothing, so it is at leisure always. What holds up the process holds up both.
   const twin = await withProxy(t, {
@@ -151,7 +151,7 @@ t.test('a server that accepts and never answers makes it unready, until it does'
   await until(async () => (await ready(proxy)).ready);
 });
 
-t.test('what INFO is made into is whole numbers, or nothing', async (t) => {
+t.test('INFO is read into whole numbers, or into nothing', async (t) => {
   const text = fc.oneof(
     fc.string(),
     fc

@@ -152,7 +152,7 @@ for (const workers of [1, 2]) {
 }
 
 t.test(
-  'a small heap: as many clients as fit, and not one that ends the process',
+  'with a small heap, as many clients are accepted as fit, and none ends the process',
   { timeout: 120_000 },
   async (t) => {
     const proxy = await withProxyProcess(t, {

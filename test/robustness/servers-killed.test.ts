@@ -16,7 +16,7 @@ import { killUnderLoad } from './servers-kill.js';
 
 const RULES = [{ name: 'every', match: '*', ttl: '1h', applyTo: 'all' }];
 
-t.test('killed under load and restarted', { timeout: 120_000 }, async (t) => {
+t.test('a server that is killed under load and restarted', { timeout: 120_000 }, async (t) => {
   const { recoveryMs, readyMs } = await killUnderLoad(t, 3, 1);
   t.comment(`first answer after ${recoveryMs} ms, ready after ${readyMs} ms`);
 });
@@ -67,7 +67,7 @@ t.test('the data port is taken while the server is away', async (t) => {
   await firstAnswer(proxy.port);
 });
 
-t.test('whoever sees his connection end finds that nobody listens any more', async (t) => {
+t.test('a client whose connection ends finds the data port closed', async (t) => {
   const redis = await withRedis(t);
   const proxy = await withProxy(t, { redis, config: { rules: RULES } });
   // The end of this one, a moment before, makes the proxy look at a server that is still there.
@@ -185,7 +185,7 @@ t.test('what a client sees of the death of its server', { timeout: 120_000 }, as
   await untilReady(twins);
 });
 
-t.test('killed while a large reply is on its way', async (t) => {
+t.test('a server that is killed while a large reply is on its way', async (t) => {
   const redis = await withRedis(t);
   const proxy = await withProxy(t, { redis });
   const client = await withRaw(t, proxy.port);

@@ -38,7 +38,7 @@ async function rulesWork(t: Test, { proxy, behind }: Twins): Promise<void> {
   t.ok((await integer(direct, 'PTTL', 'with-ttl')) > 0, 'and gets its TTL');
 }
 
-t.test('full of clients', { timeout: 60_000 }, async (t) => {
+t.test('a server that is full of clients', { timeout: 60_000 }, async (t) => {
   const twins = await withTwins(t, CONFIG, ['--maxclients', '12']);
   const { proxy, behind } = twins;
   const monitor = await lookAt(t, behind);
@@ -88,28 +88,32 @@ t.test('full of clients', { timeout: 60_000 }, async (t) => {
   await rulesWork(t, twins);
 });
 
-t.test('full of clients while the memory monitor has its connection', { timeout: 60_000 }, async (t) => {
-  const twins = await withTwins(t, CONFIG, ['--maxclients', '12']);
-  const { proxy, behind } = twins;
-  await untilReady(twins);
-  const crowd: RawClient[] = [];
-  const isFull = async (): Promise<boolean> => {
-    const client = await withRaw(t, behind.port);
-    crowd.push(client);
-    return String(await client.call('PING').catch(() => client.peek())) !== '+PONG\r\n';
-  };
-  await until(isFull, { describe: 'the server to be full' });
-  const late = await withRaw(t, proxy.port);
-  void late.write('PING\r\n');
-  t.match(await ending(late), /^-ERR max number of clients/);
-  const reason = await until(() => unreadiness(twins), { describe: 'the proxy to be unready' });
-  t.match(reason, /accepts no new connection: ERR max number of clients reached/);
-  for (const client of crowd) client.destroy();
-  await untilReady(twins);
-  await rulesWork(t, twins);
-});
+t.test(
+  'a server that is full of clients while the memory monitor has its connection',
+  { timeout: 60_000 },
+  async (t) => {
+    const twins = await withTwins(t, CONFIG, ['--maxclients', '12']);
+    const { proxy, behind } = twins;
+    await untilReady(twins);
+    const crowd: RawClient[] = [];
+    const isFull = async (): Promise<boolean> => {
+      const client = await withRaw(t, behind.port);
+      crowd.push(client);
+      return String(await client.call('PING').catch(() => client.peek())) !== '+PONG\r\n';
+    };
+    await until(isFull, { describe: 'the server to be full' });
+    const late = await withRaw(t, proxy.port);
+    void late.write('PING\r\n');
+    t.match(await ending(late), /^-ERR max number of clients/);
+    const reason = await until(() => unreadiness(twins), { describe: 'the proxy to be unready' });
+    t.match(reason, /accepts no new connection: ERR max number of clients reached/);
+    for (const client of crowd) client.destroy();
+    await untilReady(twins);
+    await rulesWork(t, twins);
+  },
+);
 
-t.test('a replica, and back', { timeout: 60_000 }, async (t) => {
+t.test('a server that becomes a replica and a primary again', { timeout: 60_000 }, async (t) => {
   const master = await withRedis(t);
   const twins = await withTwins(t, CONFIG);
   await (await lookAt(t, master)).call('SET', 'a', 'of the master');
@@ -135,7 +139,7 @@ t.test('a replica, and back', { timeout: 60_000 }, async (t) => {
   await rulesWork(t, twins);
 });
 
-t.test('unable to save', async (t) => {
+t.test('a server that cannot save', async (t) => {
   const twins = await withTwins(t, CONFIG, ['--save', '3600 100000', '--enable-protected-configs', 'yes']);
   await asDirect(t, twins, '-MISCONF', async ({ open, direct }) => {
     const [client, admin] = [await open(), await direct()];
@@ -154,7 +158,7 @@ t.test('unable to save', async (t) => {
   await rulesWork(t, twins);
 });
 
-t.test('without its cluster', { timeout: 60_000 }, async (t) => {
+t.test('a server whose cluster is down', { timeout: 60_000 }, async (t) => {
   const twins = await withTwins(t, CONFIG, ['--cluster-enabled', 'yes']);
   await asDirect(t, twins, '-CLUSTERDOWN', async ({ open, direct }) => {
     const [client, admin] = [await open(), await direct()];

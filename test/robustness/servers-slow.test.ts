@@ -8,11 +8,11 @@ import { pauseUnderLoad } from './servers-pause.js';
 
 const CONFIG = { rules: [{ name: 'every', match: '*', ttl: '1h', applyTo: 'all' }] };
 
-t.test('stopped under load', { timeout: 120_000 }, async (t) => {
+t.test('a server that is stopped under load', { timeout: 120_000 }, async (t) => {
   await pauseUnderLoad(t, 0, 1);
 });
 
-t.test('asleep', async (t) => {
+t.test('a server that sleeps answers as without Spillway', async (t) => {
   const twins = await withTwins(t, CONFIG, ['--enable-debug-command', 'yes']);
   await asDirect(t, twins, 'DEBUG SLEEP', async ({ open }) => {
     const [sleeper, other] = [await open(), await open()];
@@ -25,7 +25,7 @@ t.test('asleep', async (t) => {
   });
 });
 
-t.test('paused', async (t) => {
+t.test('a paused server answers as without Spillway', async (t) => {
   const twins = await withTwins(t, CONFIG);
   await asDirect(t, twins, 'CLIENT PAUSE WRITE', async ({ open, direct }) => {
     const [client, admin] = [await open(), await direct()];
@@ -45,7 +45,7 @@ t.test('paused', async (t) => {
   });
 });
 
-t.test('busy with a script', async (t) => {
+t.test('a server that is busy with a script answers as without Spillway', async (t) => {
   const twins = await withTwins(t, CONFIG, ['--busy-reply-threshold', '5']);
   for (const script of ['EVAL', 'in a transaction']) {
     await asDirect(t, twins, `-BUSY, ${script}`, async ({ open, direct }) => {

@@ -48,7 +48,7 @@ async function reload(t: Test, redis: RedisProcess): Promise<{ direct: RawClient
 
 const hurry = (direct: RawClient): Promise<Buffer> => direct.call('CONFIG', 'SET', 'key-load-delay', 0);
 
-t.test('loading', { timeout: 120_000 }, async (t) => {
+t.test('a server that loads answers as without Spillway', { timeout: 120_000 }, async (t) => {
   const twins = await withTwins(t, { rules: RULES }, slowly(10_000));
   await asDirect(t, twins, '-LOADING', async ({ redis, open }) => {
     const { direct, loaded } = await reload(t, redis);
@@ -68,22 +68,26 @@ t.test('loading', { timeout: 120_000 }, async (t) => {
   t.ok((await integer(await lookAt(t, twins.behind), 'PTTL', 'a')) > 0, 'rules are at work');
 });
 
-t.test('a proxy that is started while its server loads', { timeout: 120_000 }, async (t) => {
-  const redis = await withRedis(t, slowly(6000));
-  const { direct, loaded } = await reload(t, redis);
-  const proxy = await withProxy(t, { redis, config: { rules: RULES, upstream: { connectTimeout: '1s' } } });
-  const client = await withRaw(t, proxy.port);
-  t.match(
-    String(await client.call('GET', 'a')),
-    /^-LOADING \w+ is loading the dataset in memory\r\n$/,
-    'it listens',
-  );
-  await hurry(direct);
-  await loaded;
-  t.equal(String(await client.call('SETNX', 'a', 1)), ':1\r\n');
-});
+t.test(
+  'a proxy that starts while its server loads serves once it has loaded',
+  { timeout: 120_000 },
+  async (t) => {
+    const redis = await withRedis(t, slowly(6000));
+    const { direct, loaded } = await reload(t, redis);
+    const proxy = await withProxy(t, { redis, config: { rules: RULES, upstream: { connectTimeout: '1s' } } });
+    const client = await withRaw(t, proxy.port);
+    t.match(
+      String(await client.call('GET', 'a')),
+      /^-LOADING \w+ is loading the dataset in memory\r\n$/,
+      'it listens',
+    );
+    await hurry(direct);
+    await loaded;
+    t.equal(String(await client.call('SETNX', 'a', 1)), ':1\r\n');
+  },
+);
 
-t.test('another password than the proxy has', async (t) => {
+t.test('clients log in although the proxy has a wrong password', async (t) => {
   const args = ['--requirepass', 'right'];
   const [direct, behind] = [await withRedis(t, args), await withRedis(t, args)];
   const url = `redis://:wrong@127.0.0.1:${behind.port}`;

@@ -41,7 +41,7 @@ function listed(ring: Ring): string {
     .join('\n');
 }
 
-t.test('the ring knows the same keys in the same order, however their writes are read', async () => {
+t.test('the ring knows the same keys in the same order, however the reads cut the writes', async () => {
   let most = 0;
   fc.assert(
     fc.property(

@@ -37,7 +37,7 @@ function hitRates(exponent: number, seed: number) {
 }
 
 for (const exponent of [0.8, 0.9, 1, 1.1]) {
-  t.test(`Zipf ${exponent}: as good as LRU, within a point`, async (t) => {
+  t.test(`with Zipf ${exponent} the ring hits as often as LRU, within a point`, async (t) => {
     const { hits, lru, lab } = hitRates(exponent, 1);
     t.ok(lab.evicted > 1000, `${lab.evicted} keys had to go`);
     t.ok(hits >= lru - 0.01, `${hits.toFixed(3)} beside ${lru.toFixed(3)}`);

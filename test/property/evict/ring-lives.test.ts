@@ -9,7 +9,7 @@ const ticks = fc.oneof(
   fc.integer({ min: 1, max: 2 ** 30 - 1 }),
 );
 
-t.test('a life in 9 bits: up to a sixteenth too long, or too short', async (t) => {
+t.test('a lifetime in 9 bits is at most a sixteenth too long or too short', async (t) => {
   fc.assert(
     fc.property(ticks, (life) => {
       const [up, down] = [ticksOf(lifeOf(life)), ticksOf(lifeWithin(life))];
@@ -24,7 +24,7 @@ t.test('a life in 9 bits: up to a sixteenth too long, or too short', async (t) =
   t.equal(lifeOf(0.01), 1);
 });
 
-t.test('what has expired', async (t) => {
+t.test('an expired key does not count as memory that can be freed', async (t) => {
   const step = fc.record({
     wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 5000 })),
     life: fc.oneof(ticks, fc.constant(Number.POSITIVE_INFINITY)),

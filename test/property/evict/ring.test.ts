@@ -290,7 +290,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: reload },
 );
 
-t.test('it knows what a plain list knows, whatever happens', async (t) => {
+t.test('the ring knows the same keys as a plain list after any operations', async (t) => {
   fc.assert(
     fc.property(
       fc.constantFrom(...SIZES),
@@ -311,7 +311,7 @@ t.test('it knows what a plain list knows, whatever happens', async (t) => {
   t.pass();
 });
 
-t.test('keys whose rule has changed are not handed out', async (t) => {
+t.test('the ring does not hand out keys whose rule has changed', async (t) => {
   let now = 0;
   const ring = new Ring({ bytes: 64 * 1024, now: () => now });
   ring.adopt(RULES);
@@ -329,31 +329,34 @@ t.test('keys whose rule has changed are not handed out', async (t) => {
   t.same(keys, ['cache:1', 'cache:2']);
 });
 
-t.test('more rules than are compared at a time: all keys come out, the oldest among the first', async (t) => {
-  let now = 0;
-  const ring = new Ring({ bytes: 1024 * 1024, now: () => now });
-  const rules = Array.from(
-    { length: 300 },
-    (_, slot) => ({ slot, priority: 0, evict: true, observe: false }) as const,
-  );
-  ring.adopt(rules);
-  for (let i = 0; i < 3000; i++) {
-    const key = Buffer.from(`key:${i}`);
-    ring.written((i * 7) % 300, key, 0, key.length, hashKey(key, 0, key.length), 0, 3, 0);
-    now += TICK_MS;
-  }
-  const keys: number[] = [];
-  for (;;) {
-    const taken = ring.take(64, Number.POSITIVE_INFINITY);
-    if (taken.length === 0) break;
-    keys.push(...taken.map(({ key }) => Number(Buffer.from(key).toString().slice(4))));
-  }
-  t.equal(new Set(keys).size, 3000);
-  const out = keys.map((key, place) => Math.abs(key - place));
-  t.ok(Math.max(...out) < 1500, `out of order by at most ${Math.max(...out)}`);
-});
+t.test(
+  'with more rules than are compared at a time, all keys come out, the oldest among the first',
+  async (t) => {
+    let now = 0;
+    const ring = new Ring({ bytes: 1024 * 1024, now: () => now });
+    const rules = Array.from(
+      { length: 300 },
+      (_, slot) => ({ slot, priority: 0, evict: true, observe: false }) as const,
+    );
+    ring.adopt(rules);
+    for (let i = 0; i < 3000; i++) {
+      const key = Buffer.from(`key:${i}`);
+      ring.written((i * 7) % 300, key, 0, key.length, hashKey(key, 0, key.length), 0, 3, 0);
+      now += TICK_MS;
+    }
+    const keys: number[] = [];
+    for (;;) {
+      const taken = ring.take(64, Number.POSITIVE_INFINITY);
+      if (taken.length === 0) break;
+      keys.push(...taken.map(({ key }) => Number(Buffer.from(key).toString().slice(4))));
+    }
+    t.equal(new Set(keys).size, 3000);
+    const out = keys.map((key, place) => Math.abs(key - place));
+    t.ok(Math.max(...out) < 1500, `out of order by at most ${Math.max(...out)}`);
+  },
+);
 
-t.test('keys and databases that it cannot keep are counted, and what is kept is bounded', async (t) => {
+t.test('the ring counts keys and databases that it cannot keep, and stays bounded', async (t) => {
   const ring = new Ring({ bytes: 2048, now: () => 0 });
   ring.adopt(RULES);
   const long = Buffer.alloc(5000, 'k');
@@ -364,7 +367,7 @@ t.test('keys and databases that it cannot keep are counted, and what is kept is 
   t.match(ring.fill, { keys: 0, dropped: 2 });
 });
 
-t.test('what keys take is told by the class of their size; of others it is learnt', async (t) => {
+t.test('the size class gives the memory of a string; for other keys the ring learns it', async (t) => {
   const ring = new Ring({ bytes: 64 * 1024, now: () => 0 });
   ring.adopt(RULES);
   const bytesOf = (): number => ring.stock().find(({ slot }) => slot === 2)?.bytes ?? 0;

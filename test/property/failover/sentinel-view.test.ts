@@ -131,7 +131,7 @@ function hasMajority(
 
 const scripts = fc.array(step, { minLength: 1, maxLength: 60 });
 
-t.test('one address, changed only within a pause, by a majority and the word of the server', async () => {
+t.test('the address changes only within a pause, by a majority and the word of the server', async () => {
   fc.assert(
     fc.property(scripts, fc.constantFrom('admit' as const, 'pause' as const), (steps, onMinority) => {
       let state = 'gone';
@@ -161,7 +161,7 @@ t.test('one address, changed only within a pause, by a majority and the word of 
   );
 });
 
-t.test('from any state, what all agree on and a server confirms is used in the end', async () => {
+t.test('from any state, the address that all agree on and a server confirms is used in the end', async () => {
   fc.assert(
     fc.property(
       scripts,

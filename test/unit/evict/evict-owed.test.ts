@@ -2,7 +2,7 @@
 import t from 'tap';
 import { Owed } from '../../../src/evict/owed.js';
 
-t.test('a rule owes what is above the lower mark, from the upper one on', async (t) => {
+t.test('above the upper mark, a rule owes what is above the lower mark', async (t) => {
   const owed = new Owed();
   const see = (heldBytes: number): number => {
     owed.see([{ slot: 1, heldBytes, budgetBytes: 1000 }]);
@@ -15,13 +15,13 @@ t.test('a rule owes what is above the lower mark, from the upper one on', async 
   t.equal(see(840), 0, 'and then not before the upper one');
 });
 
-t.test('a budget that is not known is owed nothing', async (t) => {
+t.test('a rule whose budget is unknown owes nothing', async (t) => {
   const owed = new Owed();
   owed.see([{ slot: 1, heldBytes: 1000, budgetBytes: 0 }]);
   t.equal(owed.next(), undefined);
 });
 
-t.test('the rule that owes most is next; one without keys is passed over', async (t) => {
+t.test('the rule that owes most is next; a rule without keys is skipped', async (t) => {
   const owed = new Owed();
   owed.order(
     new Map([

@@ -57,7 +57,7 @@ t.test('nothing is due without a reading, without a limit, or below the start', 
   t.equal(run({ used: 77.9 * MB }, 2000).world.freed, 0);
 });
 
-t.test('from the start it goes down to the lower mark, and rests there', async (t) => {
+t.test('from start, memory falls to the lower mark and stays there', async (t) => {
   const { world, pace } = run({ used: 78.2 * MB }, 10_000);
   t.ok(Math.abs(world.used / LIMIT - 0.76) < 0.001, String(world.used / LIMIT));
   t.notOk(pace.active);
@@ -79,14 +79,14 @@ for (const perMs of [1, 10, 100].map((each) => each * 1024)) {
   }
 }
 
-t.test('what the server still frees is not freed twice', async (t) => {
+t.test('memory that the server is still freeing is not freed twice', async (t) => {
   const pace = new Pace(MARKS);
   const flow = { admitted: 0, freed: 5 * MB };
   pace.take({ usedBytes: 80 * MB, limitBytes: LIMIT }, flow, 5 * MB, 0);
   t.equal(pace.due(flow, 20), 0);
 });
 
-t.test('far above the start the mark is not held, until memory is well below again', async (t) => {
+t.test('far above start, holding is false until memory is well below again', async (t) => {
   const pace = new Pace(MARKS);
   const at = (used: number, now: number): boolean => {
     pace.take({ usedBytes: used * LIMIT, limitBytes: LIMIT }, { admitted: 0, freed: 0 }, 0, now);
@@ -102,7 +102,7 @@ t.test('far above the start the mark is not held, until memory is well below aga
   t.equal(pace.due({ admitted: 0, freed: 0 }, 4000), 0);
 });
 
-t.test('rare readings: growth is reckoned in between', async (t) => {
+t.test('between rare readings, growth is estimated', async (t) => {
   const { highest } = run({ used: 77 * MB }, 10_000, { perMs: 20 * 1024, perWire: 1, readMs: 500 });
   t.ok(highest < 0.81, `at most ${highest}`);
 });

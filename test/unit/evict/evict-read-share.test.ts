@@ -17,32 +17,32 @@ function run(reads: ReadShare, slot: number, keys: number, share: number): { ask
   return { asked, lost };
 }
 
-t.test('where no key was read, a sample is asked about', async (t) => {
+t.test('if no key was read, a sample of the keys is asked about', async (t) => {
   const reads = new ReadShare();
   run(reads, 3, 3000, 0);
   t.equal(run(reads, 3, 8000, 0).asked, 1000);
 });
 
-t.test('a rule that nothing is known of is asked about, whatever others are like', async (t) => {
+t.test('keys of an unknown rule are asked about, whatever other rules are like', async (t) => {
   const reads = new ReadShare();
   run(reads, 3, 3000, 0);
   t.equal(run(reads, 4, 100, 0).asked, 100);
   t.equal(run(reads, 1, 100, 0).asked, 100);
 });
 
-t.test('where a key in twenty was read, hardly one of them goes unasked', async (t) => {
+t.test('if one key in twenty was read, hardly any of them is removed unasked', async (t) => {
   const { lost } = run(new ReadShare(), 1, 100_000, 0.05);
   t.ok(lost < 0.02 * 5000, `${lost} of 5,000`);
 });
 
-t.test('reads that begin are found within some keys', async (t) => {
+t.test('reads that begin are noticed within a few keys', async (t) => {
   const reads = new ReadShare();
   run(reads, 1, 10_000, 0);
   const { lost } = run(reads, 1, 1000, 0.5);
   t.ok(lost < 40, `${lost} of some 500`);
 });
 
-t.test('whatever the share of keys that were read, few of all keys go although they were read', async (t) => {
+t.test('whatever share of the keys was read, few read keys are removed', async (t) => {
   for (const share of [0.001, 0.003, 0.005, 0.01, 0.03]) {
     const { lost } = run(new ReadShare(), 1, 200_000, share);
     t.ok(lost < 0.002 * 200_000, `${lost} of 200,000 at ${share}`);

@@ -3,7 +3,7 @@ import t from 'tap';
 import { readSinceByFreq, readSinceByIdle } from '../../../src/evict/second-chance.js';
 
 t.test(
-  'idle for as long as it has not been written, give or take what the clock is unsharp: not read',
+  'a key that was idle for as long as it was not written, within the precision of the clock, was not read',
   async (t) => {
     t.notOk(readSinceByIdle(10_000, 10));
     t.notOk(readSinceByIdle(10_000, 9));
@@ -13,7 +13,7 @@ t.test(
   },
 );
 
-t.test('a count of uses: the 5 of a new key, less one a minute', async (t) => {
+t.test('a new key counts 5 uses, and loses one a minute', async (t) => {
   t.notOk(readSinceByFreq(10_000, 5));
   t.ok(readSinceByFreq(10_000, 6));
   t.notOk(readSinceByFreq(130_000, 3));

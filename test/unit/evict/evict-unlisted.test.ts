@@ -29,14 +29,14 @@ function withUnlisted() {
   return { unlisted, see };
 }
 
-t.test('at first what random keys say, without what the rings know', async (t) => {
+t.test('the first estimate is what random keys say, without what the rings know', async (t) => {
   const { see } = withUnlisted();
   t.equal(see(0, { sampled: undefined }), 0, 'they have said nothing');
   t.equal(see(1, { listed: 20 * MB }), 30 * MB);
   t.equal(withUnlisted().see(0, { listed: 60 * MB }), 0, 'the rings know more');
 });
 
-t.test('what SCAN unlinks, and what a ring forgets, counts at once', async (t) => {
+t.test('what SCAN unlinks and what a ring forgets counts at once', async (t) => {
   const { see } = withUnlisted();
   see(0);
   t.equal(see(0, { unlinked: 10 * MB }), 40 * MB);
@@ -44,7 +44,7 @@ t.test('what SCAN unlinks, and what a ring forgets, counts at once', async (t) =
   t.equal(see(0, { unlinked: 10 * MB, listed: MB, dropped: 0 }), 41 * MB, 'a worker ended, and its sum');
 });
 
-t.test('the scatter of random keys looks like no growth; what stays is followed', async (t) => {
+t.test('the scatter of random keys is no growth; a lasting change is followed', async (t) => {
   const { see } = withUnlisted();
   see(0);
   let before = 50 * MB;
@@ -57,7 +57,7 @@ t.test('the scatter of random keys looks like no growth; what stays is followed'
   t.ok(before < 11 * MB, `${before}`);
 });
 
-t.test('never below 0, nor above used memory, nor after other rules apply', async (t) => {
+t.test('the estimate is never below 0, above used memory, or kept when other rules apply', async (t) => {
   const { unlisted, see } = withUnlisted();
   t.equal(see(0, { usedBytes: 20 * MB }), 20 * MB);
   t.equal(see(0, { unlinked: 90 * MB }), 0);

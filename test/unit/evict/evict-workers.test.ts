@@ -12,7 +12,7 @@ import { sharesOf } from '../../../src/evict/worker-hands.js';
 const stock = (slot: number, bytes: number) => ({ slot, keys: 1, bytes, oldestMs: 1 });
 const priorityOf = (slot: number) => (slot === 1 ? 0 : 1);
 
-t.test('what is to go is shared by what each has of the lowest priority', async (t) => {
+t.test('removals are divided by how much each worker has of the lowest priority', async (t) => {
   t.same(sharesOf([[stock(1, 300)], [stock(1, 100)]], 100, priorityOf), [75, 25]);
   t.same(sharesOf([[stock(1, 100), stock(2, 500)], [stock(2, 500)]], 200, priorityOf), [150, 50]);
   t.same(sharesOf([[], []], 200, priorityOf), [100, 100]);
@@ -77,7 +77,7 @@ function pair(
 
 const texts = (taken: readonly Candidate[]) => taken.map(({ key }) => String(Buffer.from(key)));
 
-t.test('keys come as they are known, with their age and place', async (t) => {
+t.test('keys arrive as the worker knows them, with their age and place', async (t) => {
   const { source, deliver, time } = pair(['a', 'bb', '\u00ff'.repeat(3)]);
   time.now = 1000;
   const taking = source.take(64, 1e6);
@@ -88,7 +88,7 @@ t.test('keys come as they are known, with their age and place', async (t) => {
 });
 
 t.test(
-  'many takes at a time: each key is given once, one question at a time, and none is left waiting',
+  'with many takes at a time, each key is given once, one question is asked at a time, and none is left waiting',
   async (t) => {
     const { source, asks, deliver } = pair(Array.from({ length: 500 }, (_, i) => `k${i}`));
     const takes = [1, 2, 3, 4, 5].map(() => source.take(64, 1e6));
@@ -103,7 +103,7 @@ t.test(
   },
 );
 
-t.test('what was written since the batch came does not go', async (t) => {
+t.test('a key that was written since the batch came is not removed', async (t) => {
   const { list, source, deliver, time } = pair(['a', 'b', 'c']);
   const taking = source.take(64, 1e6);
   deliver();
@@ -116,7 +116,7 @@ t.test('what was written since the batch came does not go', async (t) => {
   t.same(texts((await confirming).map(({ candidate }) => candidate)), ['a', 'c']);
 });
 
-t.test('keys go back to the ring they came from', async (t) => {
+t.test('keys return to the ring that they came from', async (t) => {
   const { list, source, deliver } = pair(['a', 'b']);
   const taking = source.take(64, 1e6);
   deliver();
@@ -125,7 +125,7 @@ t.test('keys go back to the ring they came from', async (t) => {
   t.same(list.returned, ['b']);
 });
 
-t.test('for a rule near its budget only keys of that rule come, and no more than it owes', async (t) => {
+t.test('for a rule near its budget, only keys of that rule come, and no more than it owes', async (t) => {
   const owed = new Owed();
   const { source, deliver, asks } = pair(
     Array.from({ length: 50 }, (_, i) => `k${i}`),
@@ -147,14 +147,14 @@ t.test('for a rule near its budget only keys of that rule come, and no more than
   t.equal(asks[0]?.purpose, 'budgets');
 });
 
-t.test('a ring without keys: nobody waits', async (t) => {
+t.test('nobody waits for a ring without keys', async (t) => {
   const { source, deliver } = pair([]);
   const takes = [source.take(64, 1e6), source.take(64, 1e6)];
   deliver();
   t.same(await Promise.all(takes), [[], []]);
 });
 
-t.test('a batch of long ago is taken for written since', async (t) => {
+t.test('the keys of an old batch count as written since', async (t) => {
   const { source, deliver, time } = pair(Array.from({ length: 45_000 }, (_, i) => `k${i}`));
   const first = source.take(64, 1e6);
   deliver();
@@ -170,7 +170,7 @@ t.test('a batch of long ago is taken for written since', async (t) => {
   t.same(await confirming, []);
 });
 
-t.test('the worker ends: nobody waits, and nothing may go', async (t) => {
+t.test('when the worker ends, nobody waits, and nothing is removed', async (t) => {
   const { source, deliver, time } = pair(['a']);
   const taking = source.take(1, 1);
   deliver();
@@ -183,7 +183,7 @@ t.test('the worker ends: nobody waits, and nothing may go', async (t) => {
   t.same(await source.current(taken), []);
 });
 
-t.test('a process without rules with evict has nothing', async (t) => {
+t.test('a process without rules with evict has no keys', async (t) => {
   t.same(NO_CANDIDATES.take(1, 1, false), []);
   t.notOk(NO_CANDIDATES.knows(0, Buffer.from('a')));
 });
