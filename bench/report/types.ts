@@ -1,7 +1,14 @@
 // What the benchmarks keep in bench/results, one file each, and docs/PERFORMANCE.md is made of. Durations in
 // milliseconds, sizes in bytes, CPU in microseconds a command, rates a second, unless a name says otherwise.
 
-export const TARGETS = ['direct', 'command pooling', 'session pooling', 'twemproxy', 'haproxy'] as const;
+export const TARGETS = [
+  'direct',
+  'command pooling',
+  'session pooling',
+  'twemproxy',
+  'haproxy',
+  'relay',
+] as const;
 export type Target = (typeof TARGETS)[number];
 
 /** Where and when it was measured. */

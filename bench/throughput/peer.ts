@@ -1,11 +1,12 @@
-// The peers: twemproxy and HAProxy (TCP mode) as private processes in front of a given Redis, where they are installed.
-// Their configs do as little as each allows: one listener, one server.
+// The peers: twemproxy, HAProxy (TCP mode) and a bare relay on Node as private processes in front of a given Redis, where they
+// are installed. Their configs do as little as each allows: one listener, one server.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { LastLines } from '../../src/cli/local-server/last-lines.js';
 import { guardProcess } from '../../src/cli/local-server/process-guard.js';
@@ -75,6 +76,14 @@ const RECIPES: readonly Recipe[] = [
       ].join('\n'),
     args: (file) => ['-db', '-q', '-f', file],
   },
+  {
+    name: 'relay',
+    binary: process.execPath,
+    debianPackage: 'nodejs',
+    file: 'ports.json',
+    config: (port, redisPort) => JSON.stringify({ port, redisPort }),
+    args: (file) => [fileURLToPath(new URL('relay.mjs', import.meta.url)), file],
+  },
 ];
 
 /** Starts every peer of `names` that is installed; says how to install the others. */
@@ -85,7 +94,7 @@ export async function startPeers(
 ): Promise<Peer[]> {
   const peers: Peer[] = [];
   for (const recipe of RECIPES.filter(({ name }) => names.includes(name))) {
-    const binary = await findExecutable(recipe.binary);
+    const binary = path.isAbsolute(recipe.binary) ? recipe.binary : await findExecutable(recipe.binary);
     if (binary === undefined) {
       report(
         `${recipe.name} is not installed and left out; on Debian: sudo apt-get install ${recipe.debianPackage}`,

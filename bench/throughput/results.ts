@@ -81,11 +81,12 @@ export function drawTable(rows: readonly ThroughputRow[]): string {
       'to',
       'of twemproxy',
       'of haproxy',
+      'of relay',
       'p99 ms',
       'proxy CPU µs/cmd',
       'Redis CPU µs/cmd',
     ],
-    colAligns: ['right', 'left', ...Array.from({ length: 9 }, () => 'right' as const)],
+    colAligns: ['right', 'left', ...Array.from({ length: 10 }, () => 'right' as const)],
     style: { head: [], border: [], compact: true },
   });
   for (const row of rows) {
@@ -98,6 +99,7 @@ export function drawTable(rows: readonly ThroughputRow[]): string {
       Math.max(...row.ratios).toFixed(2),
       ofPeer(row, 'twemproxy', rows)?.toFixed(2) ?? '-',
       ofPeer(row, 'haproxy', rows)?.toFixed(2) ?? '-',
+      ofPeer(row, 'relay', rows)?.toFixed(2) ?? '-',
       row.p99.toFixed(2),
       row.proxyCpu?.toFixed(2) ?? '-',
       row.redisCpu?.toFixed(2) ?? '-',

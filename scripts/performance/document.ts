@@ -31,12 +31,14 @@ const READING = `## How to read it
   same round. Every figure is the median of the rounds. Brackets show the lowest and the highest ratio of the rounds.
 - Load generator, proxy and Redis run on one machine and compete for its cores. So a ratio is no forecast for other machines.
   CPU a command depends less on that; it is shown beside throughput.
+- *relay* is the least that a proxy on Node can do: it sends on what it reads, and looks at nothing. What Spillway costs
+  beyond it is Spillway's doing; what it costs beyond HAProxy is Node's.
 - *In flight*: the number of commands that each connection sends before it waits for replies (pipelining).
 - *command pooling* and *session pooling*: the two ways in which Spillway uses connections to Redis (\`upstream.pool\`).
 - 1 KB is 1,024 bytes, as in Redis.`;
 
 const NONE = '–';
-const PEERS = ['twemproxy', 'haproxy'] as const;
+const PEERS = ['twemproxy', 'haproxy', 'relay'] as const;
 const order = (target: Target): number => TARGETS.indexOf(target);
 
 /** Sorted by the numbers that `keys` gives, first one first. */

@@ -42,7 +42,7 @@ const RIGHT = WIDTH - 24;
 const TOP = 68;
 const BOTTOM = HEIGHT - 56;
 const TEXT = '#7a7a7a';
-const COLORS = ['#8c8c8c', '#0072b2', '#d55e00', '#009e73', '#cc79a7'];
+const COLORS = ['#8c8c8c', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9'];
 const LETTER = 7;
 
 function escapeXml(text: string): string {
@@ -146,6 +146,7 @@ function shape(look: number, x: number, y: number, inside: string): string {
     'm0-6l6 6-6 6-6-6z',
     'm0-6l5.5 10h-11z',
     'm0 6l5.5-10h-11z',
+    'm-6-2h4v-4h4v4h4v4h-4v4h-4v-4h-4z',
   ];
   const path = paths[look % paths.length];
   const body = `d="M${at(x)} ${at(y)}${path}" fill="${color(look)}"`;

@@ -16,10 +16,11 @@ import { need } from '../conformance/clients/apt.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const SPILLWAYS: readonly Target[] = ['direct', 'command pooling', 'session pooling'];
+const ALWAYS: readonly Target[] = [...SPILLWAYS, 'relay'];
 
 await need(['redis-benchmark', 'valkey-benchmark'], 'redis-tools');
 const peers = { twemproxy: await findExecutable('nutcracker'), haproxy: await findExecutable('haproxy') };
-const installed = TARGETS.filter((name) => SPILLWAYS.includes(name) || peers[name as keyof typeof peers]);
+const installed = TARGETS.filter((name) => ALWAYS.includes(name) || peers[name as keyof typeof peers]);
 
 /** `npm run bench -- …`, without the build. */
 function bench(...args: string[]) {
@@ -116,7 +117,9 @@ t.test('costs', async (t) => {
     new Set(costs.values.map(({ bytes, target }) => `${bytes} ${target}`)),
     new Set(
       sizes.flatMap((bytes) =>
-        installed.filter((target) => target !== 'twemproxy').map((target) => `${bytes} ${target}`),
+        installed
+          .filter((target) => target !== 'twemproxy' && target !== 'relay')
+          .map((target) => `${bytes} ${target}`),
       ),
     ),
   );

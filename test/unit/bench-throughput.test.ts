@@ -36,7 +36,7 @@ t.test('a ratio compares runs of one round, whatever the order of the samples', 
   ]);
   t.match(
     drawTable(rows),
-    /16 │ haproxy │ +90 │ +0\.80 │ +0\.50 │ +0\.90 │ +- │ +- │ +1\.00 │ +3\.00 │ +4\.00 │/,
+    /16 │ haproxy │ +90 │ +0\.80 │ +0\.50 │ +0\.90 │ +- │ +- │ +- │ +1\.00 │ +3\.00 │ +4\.00 │/,
   );
   t.match(drawTable(rows), /direct .* - │ +4\.00 │/);
 });
