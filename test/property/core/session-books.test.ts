@@ -86,7 +86,7 @@ const option = fc.oneof(
   fc.constantFrom(5000, 90_000).map((n) => ['PXAT', String(NOW + n)]),
   fc.constantFrom(['NX'], ['XX'], ['GET'], ['KEEPTTL'], ['BOGUS'], ['EX']),
 );
-const words: fc.Arbitrary<string[]> = fc.oneof(
+const words: fc.Arbitrary<readonly string[]> = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(key, value).map(([k, v]) => ['SET', k, v]) },
   {
     weight: 5,
@@ -117,6 +117,18 @@ interface Setting {
   readonly multi: boolean;
   readonly followUps: boolean;
   readonly db: number;
+}
+
+/** What rules make of a write. */
+interface Judged {
+  /** As it goes up. */
+  readonly words: readonly string[];
+  /** For each of its keys; undefined: Redis refuses it, or it changes no TTL. */
+  readonly outcomes?: readonly TtlOutcome[];
+  readonly replaces: boolean;
+  readonly ifMissing: boolean;
+  readonly persists: boolean;
+  readonly lifetimeMs: number;
 }
 
 interface Books {
@@ -271,7 +283,7 @@ class Model implements Books {
     words: readonly string[],
     rules: readonly Rule[],
     streams: boolean,
-  ) {
+  ): Judged {
     const [rule] = rules;
     const replaces = facts.replaces === true;
     const found = { replaces, ifMissing: facts.ifMissing === true, lifetimeMs: 0, persists: false, words };
