@@ -12,7 +12,7 @@ import { INTEGER_CLASS, SizeClass, sizeClassOf } from '../../../src/core/policy/
 import { cmd, lend, makeSession, NOW, RULES, randomWay, ScriptedRedis } from '../../support/session-lab.js';
 import { FULL } from '../../support/tier.js';
 
-const RUNS = FULL ? 3000 : 300;
+const RUNS = FULL ? 2000 : 300;
 /** An argument of this many bytes streams, unless it comes in one piece. */
 const LARGE = 16 * 1024;
 const NO_LIMIT = { writesPerSecond: 1e6, bytesPerSecond: 1e9, valueBytes: 0, error: undefined };
@@ -482,7 +482,7 @@ function play(
 
 t.test(
   'what a session counts, notes and sends up is what a plain model says',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     fc.assert(
       fc.property(
