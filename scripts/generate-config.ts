@@ -8,6 +8,8 @@ import {
   CONFIG_VARIABLE,
   PASSWORD_FILE_VARIABLE,
   PASSWORD_VARIABLE,
+  SENTINEL_LISTEN_PASSWORD_FILE_VARIABLE,
+  SENTINEL_LISTEN_PASSWORD_VARIABLE,
   SENTINEL_PASSWORD_FILE_VARIABLE,
   SENTINEL_PASSWORD_VARIABLE,
   SETTINGS,
@@ -42,6 +44,8 @@ Variables that are not settings of the file:
 | \`${PASSWORD_FILE_VARIABLE}\` | a file with that password |
 | \`${SENTINEL_PASSWORD_VARIABLE}\` | the password of the Sentinels in \`redis-sentinel://\`, if they have one |
 | \`${SENTINEL_PASSWORD_FILE_VARIABLE}\` | a file with that password |
+| \`${SENTINEL_LISTEN_PASSWORD_VARIABLE}\` | the password that clients of \`sentinelListen\` must give |
+| \`${SENTINEL_LISTEN_PASSWORD_FILE_VARIABLE}\` | a file with that password |
 | \`${TOKEN_VARIABLE}\` | the token of the admin server, in place of \`admin.tokenFile\` |
 | \`${WEBHOOK_VARIABLE}\` | the URL that alerts are posted to, in place of \`alerts.webhookFile\` |
 | \`${AUTHORIZATION_VARIABLE}\` | the Authorization header of the alerts, in place of \`alerts.authorizationFile\` |

@@ -105,6 +105,7 @@ export const ONE_POOLING: readonly string[] = [
   'integration/pooling-readers.test.ts',
   'integration/proxy-count.test.ts',
   'integration/scripted-redis.test.ts',
+  'integration/sentinel-endpoint.test.ts',
   'integration/upstream-kind.test.ts',
   'robustness/fuzz.test.ts',
   'robustness/log-destinations.test.ts',

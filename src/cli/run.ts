@@ -60,8 +60,17 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   }
   const listen = formatListenAddress(proxy.address);
   const admin = proxy.adminAddress === undefined ? 'off' : formatListenAddress(proxy.adminAddress);
+  const { sentinelAddress: sentinel } = proxy;
   log.info(
-    { version, listen, admin, config: file, rules: config.rules.length, mode: config.mode },
+    {
+      version,
+      listen,
+      admin,
+      ...(sentinel && { sentinel: formatListenAddress(sentinel) }),
+      config: file,
+      rules: config.rules.length,
+      mode: config.mode,
+    },
     'listening',
   );
   // A SIGHUP came during the start.
@@ -108,6 +117,9 @@ function explain(error: unknown, config: EffectiveConfig): string {
   if (reason === undefined) return `could not start: ${error.message}`;
   const admin = config.admin.listen;
   const ofAdmin = admin !== false && port === admin.port && port !== config.listen.port;
+  const sentinel = config.sentinelEndpoint.listen;
+  if (sentinel !== false && port === sentinel.port && ![config.listen.port, ofAdmin && port].includes(port))
+    return `cannot listen on ${formatListenAddress(sentinel)}: ${reason} (sentinelListen)`;
   const address = ofAdmin ? admin : config.listen;
   return `cannot listen on ${formatListenAddress(address)}: ${reason} (${ofAdmin ? '--admin' : '--listen'})`;
 }

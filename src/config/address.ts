@@ -71,6 +71,18 @@ export function isLoopback(host: string): boolean {
   return host.toLowerCase() === 'localhost';
 }
 
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
+
+/** Whether it stands for all addresses of this machine. */
+export function isAnyAddress(host: string): boolean {
+  return ANY_ADDRESS.has(host);
+}
+
+/** Whether a connection to `target` reaches a server that listens on `host`, judged by the texts alone. */
+export function sameMachine(host: string, target: string): boolean {
+  return host === target || (isLoopback(target) && (isLoopback(host) || isAnyAddress(host)));
+}
+
 /** "999.1.1.1" or "10.0.0" is a mistyped IP address, not a name; the resolver's error would confuse the user. */
 function plausibleHost(name: string): boolean {
   return isIPv4(name) || !/^[0-9.]+$/.test(name);

@@ -85,6 +85,8 @@ function settingsOf(config: EffectiveConfig): Map<string, string> {
   const { password, failover } = config.upstream;
   // Secrets, which describeConfig redacts or leaves out.
   settings.set('upstream.url', JSON.stringify([settings.get('upstream.url'), password, failover?.password]));
+  const endpoint = [settings.get('sentinelListen'), config.sentinelEndpoint.password];
+  settings.set('sentinelListen', JSON.stringify(endpoint));
   settings.set('admin.token', JSON.stringify(config.admin.token ?? null));
   settings.set('alerts.webhook', JSON.stringify(config.alerts.webhook ?? null));
   settings.set('alerts.authorization', JSON.stringify(config.alerts.authorization ?? null));

@@ -16,6 +16,7 @@ import type {
   EffectiveConfig,
   EffectiveFailover,
   EffectiveMemory,
+  EffectiveSentinelEndpoint,
   EffectiveSweep,
 } from './effective.js';
 import { failoverSchema } from './failover-schema.js';
@@ -32,6 +33,7 @@ export interface Secrets {
   /** Replaces a password in `upstream.url`. */
   readonly upstreamPassword?: string | undefined;
   readonly sentinelPassword?: string | undefined;
+  readonly sentinelListenPassword?: string | undefined;
   readonly adminToken?: string | undefined;
   readonly alertsWebhook?: string | undefined;
   readonly alertsAuthorization?: string | undefined;
@@ -47,6 +49,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
     listenMode: Number.parseInt(parsed.listenMode, 8),
     listenTls: parsed.listenTls,
     proxyFrom: parsed.proxyProtocol.from,
+    sentinelEndpoint: compileSentinelEndpoint(parsed, secrets.sentinelListenPassword),
     upstream: {
       ...upstream,
       password: secrets.upstreamPassword ?? upstream.password,
@@ -96,6 +99,20 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
     log: parsed.log,
     reload: { onChange: parsed.reload.onChange },
   });
+}
+
+function compileSentinelEndpoint(
+  { sentinelListen, sentinelAnnounce }: ConfigInput,
+  password: string | undefined,
+): EffectiveSentinelEndpoint {
+  const { primary, address, sentinels } = sentinelAnnounce;
+  return {
+    listen: sentinelListen === false ? false : parseListenAddress(sentinelListen),
+    primary,
+    address: address === undefined ? undefined : parseListenAddress(address),
+    others: sentinels.map(parseListenAddress),
+    password,
+  };
 }
 
 function compileFailover(

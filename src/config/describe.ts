@@ -25,6 +25,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     listenMode: `0${config.listenMode.toString(8).padStart(3, '0')}`,
     ...(config.listenTls && { listenTls: config.listenTls }),
     proxyProtocol: { from: [...config.proxyFrom] },
+    ...describeSentinelEndpoint(config.sentinelEndpoint),
     upstream: {
       url: urlOf(config.upstream),
       ...(config.upstream.tls && { tls: config.upstream.tls }),
@@ -79,6 +80,22 @@ export function urlOf(
         primary: failover.primary,
         server: upstream,
       });
+}
+
+function describeSentinelEndpoint({
+  listen,
+  primary,
+  address,
+  others,
+}: EffectiveConfig['sentinelEndpoint']): Pick<ConfigInput, 'sentinelListen' | 'sentinelAnnounce'> {
+  return {
+    sentinelListen: listen === false ? false : formatListenAddress(listen),
+    sentinelAnnounce: {
+      ...(primary !== undefined && { primary }),
+      ...(address !== undefined && { address: formatListenAddress(address) }),
+      sentinels: others.map(formatListenAddress),
+    },
+  };
 }
 
 function describeFailover({

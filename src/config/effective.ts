@@ -92,6 +92,19 @@ export interface EffectiveSweep {
   readonly until: number | null | undefined;
 }
 
+/** The endpoint at which clients that are configured for Sentinel find this proxy. */
+export interface EffectiveSentinelEndpoint {
+  readonly listen: ListenAddress | false;
+  /** The name by which clients ask; undefined: the Sentinels' name in the URL, or the usual one. */
+  readonly primary: string | undefined;
+  /** The data port as clients reach it; undefined: at the address by which they came. */
+  readonly address: ListenAddress | undefined;
+  /** The Sentinel endpoints of other proxies. */
+  readonly others: readonly ListenAddress[];
+  /** undefined: no login needed. Never log or show it. */
+  readonly password: string | undefined;
+}
+
 export interface EffectiveLimits {
   readonly maxClients: number;
   readonly lookaheadBytes: number;
@@ -111,6 +124,7 @@ export interface EffectiveConfig {
   readonly listenTls: ConfigInput['listenTls'];
   /** Sources whose connections begin with a PROXY header. */
   readonly proxyFrom: readonly string[];
+  readonly sentinelEndpoint: EffectiveSentinelEndpoint;
   readonly upstream: EffectiveUpstream;
   /** Processes that serve clients; 1: this process alone. */
   readonly workers: number;

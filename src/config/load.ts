@@ -26,6 +26,7 @@ import { ruleMistakes } from './rule-mistakes.js';
 import {
   readAuthorization,
   readPassword,
+  readSentinelListenPassword,
   readSentinelPassword,
   readText,
   readToken,
@@ -74,6 +75,7 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
   const config = compileConfig(parsed, {
     upstreamPassword: yield* readPassword(env),
     sentinelPassword: yield* readSentinelPassword(env),
+    sentinelListenPassword: yield* readSentinelListenPassword(env),
     adminToken: yield* readToken(env, parsed.admin.tokenFile),
     alertsWebhook: yield* readWebhook(env, parsed.alerts.webhookFile),
     alertsAuthorization: yield* readAuthorization(env, parsed.alerts.authorizationFile),

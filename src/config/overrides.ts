@@ -39,6 +39,7 @@ export const AUTHORIZATION_FILE_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION_FILE';
 /** docs/CONFIG.md is generated from this as well. */
 export const SETTINGS: readonly Setting[] = [
   { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
+  { variable: 'SPILLWAY_SENTINEL_LISTEN', path: ['sentinelListen'] },
   { flag: 'upstream', option: '--upstream', variable: UPSTREAM_VARIABLE, path: ['upstream', 'url'] },
   { flag: 'tlsCert', option: '--tls-cert', variable: 'SPILLWAY_TLS_CERT', path: ['listenTls', 'cert'] },
   { flag: 'tlsKey', option: '--tls-key', variable: 'SPILLWAY_TLS_KEY', path: ['listenTls', 'key'] },
@@ -89,6 +90,9 @@ export const TOKEN_VARIABLE = 'SPILLWAY_ADMIN_TOKEN';
 /** The password of the Sentinels themselves. */
 export const SENTINEL_PASSWORD_VARIABLE = 'SPILLWAY_SENTINEL_PASSWORD';
 export const SENTINEL_PASSWORD_FILE_VARIABLE = 'SPILLWAY_SENTINEL_PASSWORD_FILE';
+/** The password of this proxy's own Sentinel endpoint. */
+export const SENTINEL_LISTEN_PASSWORD_VARIABLE = 'SPILLWAY_SENTINEL_LISTEN_PASSWORD';
+export const SENTINEL_LISTEN_PASSWORD_FILE_VARIABLE = 'SPILLWAY_SENTINEL_LISTEN_PASSWORD_FILE';
 export const WEBHOOK_VARIABLE = 'SPILLWAY_ALERTS_WEBHOOK';
 export const AUTHORIZATION_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION';
 
@@ -100,6 +104,8 @@ const KNOWN = new Set([
   TOKEN_VARIABLE,
   SENTINEL_PASSWORD_VARIABLE,
   SENTINEL_PASSWORD_FILE_VARIABLE,
+  SENTINEL_LISTEN_PASSWORD_VARIABLE,
+  SENTINEL_LISTEN_PASSWORD_FILE_VARIABLE,
   WEBHOOK_VARIABLE,
   AUTHORIZATION_VARIABLE,
 ]);

@@ -3,7 +3,7 @@
 // Invariant: unknown keys are errors at every level, so a mistyped key never becomes a silent default.
 import { z } from 'zod';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/units.js';
-import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';
+import { parseDataAddress, parseListenAddress, sameMachine } from './address.js';
 import { evictProblem } from './evict-schema.js';
 import {
   clientSource,
@@ -25,6 +25,7 @@ import {
 import { LOG_FORMATS, LOG_LEVELS } from './log-levels.js';
 import { memorySchema } from './memory-schema.js';
 import { familiesSchema, rulesSchema } from './rule-list-schema.js';
+import { ownSentinelProblem, sentinelAnnounceSchema } from './sentinel-endpoint-schema.js';
 import { parseAnyUrl } from './sentinel-url.js';
 import { parseDuration } from './units.js';
 import { upstreamSchema } from './upstream-schema.js';
@@ -180,13 +181,6 @@ const sweep = strict({
 });
 
 const OWN_CLIENT = 'is the address on which Spillway itself listens, so it would be its own client';
-const ANY_ADDRESS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
-
-/** Whether a connection to `target` reaches a server that listens on `host`, judged by the texts alone. */
-function sameMachine(host: string, target: string): boolean {
-  return host === target || (isLoopback(target) && (isLoopback(host) || ANY_ADDRESS.has(host)));
-}
-
 export const configSchema = strict({
   $schema: z.string().optional().describe('Path of the JSON Schema, for editors. Spillway does not read it.'),
   listen: dataAddress()
@@ -202,6 +196,18 @@ export const configSchema = strict({
     .optional()
     .describe('With this, clients must connect with TLS. Spillway notices renewed files.'),
   proxyProtocol: proxyProtocol.prefault({}).describe('Load balancers that pass on the addresses of clients.'),
+  sentinelListen: z
+    .union([listenAddress(), z.literal(false)], {
+      error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:26380", or false'),
+    })
+    .default(false)
+    .describe(
+      'The address at which Spillway answers as a Sentinel whose primary is Spillway itself, so that clients that are configured ' +
+        'for Sentinel connect to it. `listenTls` applies there as well. SPILLWAY_SENTINEL_LISTEN_PASSWORD, or the file that ' +
+        'SPILLWAY_SENTINEL_LISTEN_PASSWORD_FILE names, holds the password that such clients must give; without one every login ' +
+        'succeeds. FAILOVER.md says more. false: no such address.',
+    ),
+  sentinelAnnounce: sentinelAnnounceSchema.prefault({}).describe('What Spillway says at `sentinelListen`.'),
   upstream: upstreamSchema.prefault({}).describe('The Redis or Valkey server behind the proxy.'),
   workers: z
     .union([z.literal('auto'), count(1, MAX_WORKERS)], {
@@ -253,6 +259,10 @@ export const configSchema = strict({
     if (port === adminAddress?.port && sameMachine(host, adminAddress.host)) {
       fail(context, 'is the address for clients (listen); choose another port', ['admin', 'listen']);
     }
+  })
+  .check((context) => {
+    const problem = ownSentinelProblem(context.value);
+    if (problem !== undefined) fail(context, problem.message, problem.path);
   })
   .describe('Configuration of Spillway.');
 

@@ -11,6 +11,8 @@ import {
   nonEmpty,
   PASSWORD_FILE_VARIABLE,
   PASSWORD_VARIABLE,
+  SENTINEL_LISTEN_PASSWORD_FILE_VARIABLE,
+  SENTINEL_LISTEN_PASSWORD_VARIABLE,
   SENTINEL_PASSWORD_FILE_VARIABLE,
   SENTINEL_PASSWORD_VARIABLE,
   TOKEN_FILE_VARIABLE,
@@ -32,6 +34,11 @@ export function readPassword(env: Environment): WithFiles<string | undefined> {
 /** The password of the Sentinels themselves. @throws ConfigError */
 export function readSentinelPassword(env: Environment): WithFiles<string | undefined> {
   return readVariable(env, SENTINEL_PASSWORD_VARIABLE, SENTINEL_PASSWORD_FILE_VARIABLE);
+}
+
+/** The password of the proxy's own Sentinel endpoint. @throws ConfigError */
+export function readSentinelListenPassword(env: Environment): WithFiles<string | undefined> {
+  return readVariable(env, SENTINEL_LISTEN_PASSWORD_VARIABLE, SENTINEL_LISTEN_PASSWORD_FILE_VARIABLE);
 }
 
 function* readVariable(
@@ -129,6 +136,7 @@ export function withoutSecrets(config: EffectiveConfig): EffectiveConfig {
       password: undefined,
       failover: config.upstream.failover && { ...config.upstream.failover, password: undefined },
     },
+    sentinelEndpoint: { ...config.sentinelEndpoint, password: undefined },
     admin: { ...config.admin, token: undefined },
     alerts: { ...config.alerts, webhook: undefined, authorization: undefined },
   };
@@ -143,6 +151,7 @@ const SECRET_VARIABLES: ReadonlySet<string> = new Set([
   PASSWORD_VARIABLE,
   TOKEN_VARIABLE,
   SENTINEL_PASSWORD_VARIABLE,
+  SENTINEL_LISTEN_PASSWORD_VARIABLE,
   WEBHOOK_VARIABLE,
   AUTHORIZATION_VARIABLE,
 ]);

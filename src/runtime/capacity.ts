@@ -39,11 +39,11 @@ export interface Capacity {
   readonly by: 'open files' | 'heap' | 'memory';
 }
 
-/** The capacity of each process that serves clients. `adminConnections`: how many the admin server may have there. */
+/** The capacity of each process that serves clients. `kept`: connections of that process to servers other than the data port. */
 export function capacityOf(
   { rules, workers, listenTls, upstream }: EffectiveConfig,
   room: Room,
-  adminConnections: number,
+  kept: number,
 ): Capacity {
   const secure = listenTls !== undefined || upstream.tls !== undefined;
   const own = { heap: HEAP.base + rules.length * HEAP.perRule, memory: MEMORY.perProcess };
@@ -53,7 +53,7 @@ export function capacityOf(
   const ends: Capacity[] = [
     {
       by: 'open files',
-      clients: (connectionsOf(room, adminConnections) - shared) / CONNECTIONS_PER_CLIENT,
+      clients: (connectionsOf(room, kept) - shared) / CONNECTIONS_PER_CLIENT,
     },
     { by: 'heap', clients: (room.heapBytes - own.heap) / (secure ? HEAP.perSecureClient : HEAP.perClient) },
     { by: 'memory', clients: memory / workers / (secure ? MEMORY.perSecureClient : MEMORY.perClient) },
@@ -63,8 +63,8 @@ export function capacityOf(
 }
 
 /** How many connections, clients' and upstream ones, the process may have. */
-export function connectionsOf({ openFiles, filesInUse }: Room, adminConnections: number): number {
-  return (openFiles ?? Number.POSITIVE_INFINITY) - filesInUse - RESERVED_FILES - adminConnections;
+export function connectionsOf({ openFiles, filesInUse }: Room, kept: number): number {
+  return (openFiles ?? Number.POSITIVE_INFINITY) - filesInUse - RESERVED_FILES - kept;
 }
 
 /** The capacity if shared connections leave room for only `most` clients. */
@@ -95,6 +95,17 @@ export function handoverRoom(
 /** How many connections the admin server may have at a time; fewer if few files may be open. */
 export function adminConnections({ openFiles = Number.POSITIVE_INFINITY }: Room): number {
   return Math.max(8, Math.min(64, Math.floor(openFiles / 16)));
+}
+
+/** The same for the Sentinel endpoint. Some clients keep a connection for each of their processes. */
+export function sentinelConnections({ openFiles = Number.POSITIVE_INFINITY }: Room): number {
+  return Math.max(8, Math.min(1024, Math.floor(openFiles / 16)));
+}
+
+/** Connections that the primary process keeps for admin server and Sentinel endpoint. */
+export function keptConnections({ admin, sentinelEndpoint }: EffectiveConfig, room: Room): number {
+  const ofAdmin = admin.listen === false ? 0 : adminConnections(room);
+  return ofAdmin + (sentinelEndpoint.listen === false ? 0 : sentinelConnections(room));
 }
 
 /** Node raises the soft limit to the hard one when it starts. */

@@ -16,7 +16,9 @@ export type Figures = Pick<
 
 export function figuresOf(
   service: Service,
-  listener: { snapshot(): ReturnType<Listener['snapshot']> & Pick<ConnectionSnapshot, 'failover'> },
+  listener: {
+    snapshot(): ReturnType<Listener['snapshot']> & Pick<ConnectionSnapshot, 'failover' | 'sentinelEndpoint'>;
+  },
   memory: () => MemorySnapshot,
   config: () => EffectiveConfig,
   holds: HoldsSource,

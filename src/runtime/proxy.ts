@@ -36,6 +36,7 @@ import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readi
 import { Reloader, type ReloadSource } from './reload.js';
 import { allRules, rulesInForce } from './rules.js';
 import { Sampler } from './sampler.js';
+import { SentinelPort } from './sentinel-port.js';
 import type { Service, ServiceEvents } from './service.js';
 import { SingleProcess } from './single-process.js';
 import { startSweep } from './sweep.js';
@@ -63,6 +64,8 @@ export interface Addresses {
   readonly address: DataAddress;
   /** undefined: the config has no admin server. */
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
+  /** undefined: there is no Sentinel endpoint. */
+  readonly sentinelAddress: { readonly host: string; readonly port: number } | undefined;
 }
 
 /** A proxy that clients can connect to. */
@@ -81,6 +84,7 @@ export class SpillwayProxy {
   private readonly reloader: Reloader;
   private readonly explainer: Explainer;
   private readonly listener: Listener;
+  private sentinelPort: SentinelPort | undefined;
   private readonly figures: Figures;
   private readonly serviceState = new ServiceState();
   private readonly sampler: Sampler;
@@ -127,7 +131,13 @@ export class SpillwayProxy {
     this.failover = this.makeFailover();
     this.figures = figuresOf(
       this.service,
-      { snapshot: () => ({ ...this.listener.snapshot(), failover: this.failover?.snapshot() ?? null }) },
+      {
+        snapshot: () => ({
+          ...this.listener.snapshot(),
+          failover: this.failover?.snapshot() ?? null,
+          sentinelEndpoint: this.sentinelPort?.snapshot() ?? null,
+        }),
+      },
       () => this.memory(),
       () => this.reloader.config,
       this.memoryControl.holders,
@@ -158,6 +168,7 @@ export class SpillwayProxy {
       await this.memoryControl.start();
       const address = await this.listener.start();
       failover?.listening();
+      const sentinelAddress = await this.startSentinelPort(address);
       this.says.capacity(config, this.service.capacity);
       sampler.start();
       this.advisor.start();
@@ -166,7 +177,8 @@ export class SpillwayProxy {
       this.sweep = startSweep(config, endpointOf(config, this.upstream), log, eventLog);
       this.admin = await this.startAdmin(this.alerts, this.sweep);
       this.reloader.start();
-      return { address, adminAddress: this.admin && { host: this.admin.host, port: this.admin.port } };
+      const adminAddress = this.admin && { host: this.admin.host, port: this.admin.port };
+      return { address, adminAddress, sentinelAddress };
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -191,6 +203,7 @@ export class SpillwayProxy {
     this.closing = true;
     this.reloader.close();
     this.memoryControl.closing();
+    this.sentinelPort?.close();
     this.listener.close();
     this.failover?.close();
     this.says.closing();
@@ -270,6 +283,18 @@ export class SpillwayProxy {
     return new Failover(whereabouts, { service, listener, monitor, memoryMoved, log, events, plan });
   }
 
+  private async startSentinelPort(data: DataAddress): Promise<Addresses['sentinelAddress']> {
+    const { config, log, listener, says } = this;
+    const { listen } = config.sentinelEndpoint;
+    if (listen === false) return undefined;
+    this.sentinelPort = new SentinelPort(config, listen, log, {
+      data,
+      isDown: () => !listener.listening,
+      acceptFailed: (error) => says.acceptFailed(error),
+    });
+    return this.sentinelPort.start();
+  }
+
   private async startAdmin(alerts: Alerts, sweep: SweepJob): Promise<AdminServer | undefined> {
     const { config, log, sampler, reloader } = this;
     if (config.admin.listen === false) return undefined;
@@ -340,6 +365,7 @@ export class SpillwayProxy {
     this.says.capacity(next, service.capacity);
     this.explainer.reload(next);
     this.sampler.reload(next);
+    this.sentinelPort?.reload();
     this.alerts?.reload(next.alerts);
     this.sweep?.reload(next);
     return pending;

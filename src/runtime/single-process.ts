@@ -17,10 +17,10 @@ import type { WrittenPick } from '../observe/stats/written-picks.js';
 import type { ClientTraffic } from '../wire/client/link-options.js';
 import type { ServerAddress } from '../wire/upstream/server-address.js';
 import {
-  adminConnections,
   type Capacity,
   capacityOf,
   connectionsOf,
+  keptConnections,
   loweredTo,
   readRoom,
 } from './capacity.js';
@@ -46,7 +46,7 @@ export class SingleProcess implements Service {
     private readonly logOutput?: LogLosses,
   ) {
     const room = readRoom();
-    const kept = config.admin.listen ? adminConnections(room) : 0;
+    const kept = keptConnections(config, room);
     this.atMost = capacityOf(config, room, kept);
     const connections = connectionsOf(room, kept);
     this.plane = new DataPlane(

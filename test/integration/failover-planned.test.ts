@@ -6,9 +6,12 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { builtMain } from '../support/built.js';
 import { type EventOutcome, FailoverLab, failoverOf, switchOf, TOKEN } from '../support/failover-lab.js';
+import { withIoredis } from '../support/ioredis.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { SENTINEL_PRIMARY } from '../support/sentinel.js';
+import { withSentinelClients } from '../support/sentinel-clients.js';
 import { until } from '../support/wait.js';
 
 async function cli({ adminPort }: TestProxy, ...args: string[]) {
@@ -43,7 +46,8 @@ function nothingLost(t: Test, { played }: EventOutcome, asked: number): void {
 }
 
 t.test('a planned switch with Sentinels', async (t) => {
-  const lab = await FailoverLab.start(t);
+  const rules = [{ name: 'all', match: '*', ttl: '1h' }];
+  const lab = await FailoverLab.start(t, { config: { sentinelListen: '127.0.0.1:0', rules } });
   const proxies = lab.proxies.map(({ proxy }) => proxy);
   const [session, command] = proxies as [TestProxy, TestProxy];
 
@@ -75,6 +79,43 @@ t.test('a planned switch with Sentinels', async (t) => {
       const events = (await proxy.admin('/api/events')) as { text: string }[];
       t.ok(events.some(({ text }) => text.startsWith(`a planned switch from ${run.from} to`)));
       t.ok(events.some(({ text }) => text.startsWith(`primary is now ${run.to}, was ${run.from}, paused `)));
+    });
+  }
+
+  for (const asked of [0, 1]) {
+    const { variant, proxy } = lab.proxies[asked] as (typeof lab.proxies)[number];
+    await t.test(`Sentinel clients stay on the proxy, ${variant.pool} pooling`, async (t) => {
+      const port = proxy.running.sentinelAddress?.port as number;
+      const clients = await withSentinelClients(t, { port, primary: SENTINEL_PRIMARY });
+      const written = clients.map(() => [] as string[]);
+      let over = false;
+      const writing = clients.map(async ({ name, set }, client) => {
+        for (let i = 0; !over; i++) {
+          const key = `${name}:${variant.pool}:${i}`;
+          if (await set(key)) written[client]?.push(key);
+        }
+      });
+      const enough = async (more: number) => {
+        const before = written.map(({ length }) => length);
+        await until(() => written.every(({ length }, i) => length >= (before[i] as number) + more), {
+          timeoutMs: 60_000,
+          describe: 'each client to write',
+        });
+      };
+      await enough(20);
+      const { primary } = await lab.switched(asked);
+      await enough(20);
+      over = true;
+      await Promise.all(writing);
+      const server = withIoredis(t, primary);
+      for (const [i, { name }] of clients.entries()) {
+        const ttls = await Promise.all((written[i] as string[]).map((key) => server.ttl(key)));
+        t.same(
+          ttls.filter((ttl) => ttl <= 0),
+          [],
+          `${name}: of ${ttls.length} acknowledged keys each is there, with the TTL that it got on its way`,
+        );
+      }
     });
   }
 

@@ -1,6 +1,7 @@
 // The snapshots of connections and clients. Field names are an API. Types only.
 import type { PinReason } from '../../core/commands/spec.js';
 import type { FailoverSnapshot } from './failover.js';
+import type { SentinelEndpointSnapshot } from './sentinel-endpoint.js';
 
 /** GET /api/connections. */
 export interface ConnectionSnapshot {
@@ -49,6 +50,8 @@ export interface ConnectionSnapshot {
   slabPooledBytes: number;
   /** What follows the primary; null: its address is fixed. */
   failover: FailoverSnapshot | null;
+  /** Clients of the Sentinel endpoint; null: there is none. */
+  sentinelEndpoint: SentinelEndpointSnapshot | null;
   /** null: no TLS on that side. */
   tls: TlsSnapshot | null;
   upstreamTls: TlsSnapshot | null;

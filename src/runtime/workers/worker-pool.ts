@@ -24,7 +24,7 @@ import type { WrittenPick } from '../../observe/stats/written-picks.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { detach } from '../../wire/node/handover.js';
 import type { ServerAddress } from '../../wire/upstream/server-address.js';
-import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capacity.js';
+import { type Capacity, handoverRoom, keptConnections, readRoom } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
 import { REFILL_INTERVAL_MS, type Service, type ServiceEvents } from '../service.js';
@@ -71,7 +71,7 @@ export class WorkerPool implements Service {
   ) {
     this.quotas.adopt(config.rules);
     const room = readRoom();
-    const mayWait = handoverRoom(room, adminConnections(room) + config.workers);
+    const mayWait = handoverRoom(room, keptConnections(config, room) + config.workers);
     this.handover = new HandoverQueue(() => this.set.values(), mayWait);
     this.reports = new Reports(config, () => this.set.all, logOutput);
     this.hands = new WorkerHands({

@@ -115,6 +115,10 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   listen: ['127.0.0.1:7001', '127.0.0.1:7002'],
   listenMode: ['0600', '0660'],
   'proxyProtocol.from': [[], ['10.0.0.0/8']],
+  sentinelListen: ['127.0.0.1:7004', false],
+  'sentinelAnnounce.primary': ['a', 'b'],
+  'sentinelAnnounce.address': ['h:1', 'h:2'],
+  'sentinelAnnounce.sentinels': [[], ['h:3']],
   'upstream.url': ['redis-sentinel://127.0.0.1:7003/a', 'redis-sentinel://127.0.0.1:7003/b'],
   'upstream.failover': [{}, { pause: '5s', natMap: { 'a:1': 'b:2' } }],
   'upstream.pool': ['session', 'command'],
@@ -160,7 +164,8 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
 };
 const PATHS = Object.keys(SETTINGS);
 const RESTART = new Set([
-  ...'listen listenMode proxyProtocol.from upstream.url upstream.failover'.split(' '),
+  ...'listen listenMode proxyProtocol.from upstream.url upstream.failover sentinelListen'.split(' '),
+  ...'sentinelAnnounce.primary sentinelAnnounce.address sentinelAnnounce.sentinels'.split(' '),
   ...'upstream.pool upstream.responseTimeout upstream.sharedConnections'.split(' '),
   ...'upstream.connectTimeout workers admin.listen admin.tokenFile'.split(' '),
   ...'limits.drainTimeout limits.tcpKeepAlive log.format'.split(' '),
@@ -215,6 +220,13 @@ t.test('secrets count, and are not shown', async (t) => {
     applied: [],
     needsRestart: ['upstream.url'],
   });
+  t.same(
+    changesBetween(compileConfig(config), compileConfig(config, { sentinelListenPassword: 'new-secret' })),
+    {
+      applied: [],
+      needsRestart: ['sentinelListen'],
+    },
+  );
   const [running, password, token, webhook, authorization] = [
     compileConfig(config),
     compileConfig(config, { upstreamPassword: 'new-secret' }),

@@ -347,6 +347,19 @@ t.test('a primary behind Sentinels: its own settings, its own password, one URL'
   );
 });
 
+t.test('the password of the Sentinel endpoint comes by variable or file, and goes nowhere', async (t) => {
+  const dir = t.testdir({ secret: 'hunter2\n' });
+  const variables = { SPILLWAY_SENTINEL_LISTEN: '127.0.0.1:26380' };
+  for (const secret of [
+    { SPILLWAY_SENTINEL_LISTEN_PASSWORD: 'hunter2' },
+    { SPILLWAY_SENTINEL_LISTEN_PASSWORD_FILE: `${dir}/secret` },
+  ]) {
+    const { config } = load({ env: { ...variables, ...secret } });
+    t.match(config.sentinelEndpoint, { listen: { host: '127.0.0.1', port: 26380 }, password: 'hunter2' });
+    t.notMatch(JSON.stringify([describeConfig(config), withoutSecrets(config)]), /hunter/);
+  }
+});
+
 t.test("the admin server's token comes by variable or file, and goes nowhere", async (t) => {
   const first = 'first-hunter2-token';
   const second = 'second+hunter2/token==';

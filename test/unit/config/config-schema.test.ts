@@ -34,6 +34,8 @@ t.test('the defaults', async (t) => {
     },
     listenMode: '0600',
     proxyProtocol: { from: [] },
+    sentinelListen: false,
+    sentinelAnnounce: { sentinels: [] },
     workers: 1,
     mode: 'enforce',
     rules: [],
@@ -463,4 +465,24 @@ t.test('a proxy that would be its own client, or its own neighbor', async (t) =>
   ]);
   t.same(problems({ listen: ':6379', upstream: { url: 'redis://redis.example:6379' } }), []);
   t.same(problems({ listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }), []);
+  for (const [config, problem] of [
+    [{ listen: ':6380', sentinelListen: '127.0.0.1:6380' }, /^sentinelListen: is the address for clients/],
+    [{ sentinelListen: '127.0.0.1:9380' }, /^sentinelListen: is the address of the admin server/],
+    [
+      { sentinelListen: '127.0.0.1:26379', upstream: { url: 'redis-sentinel://localhost,h/mymaster' } },
+      /^sentinelListen: is one of the Sentinels in upstream\.url/,
+    ],
+    [{ listen: 'unix:/run/s.sock', sentinelListen: '127.0.0.1:1' }, /^sentinelListen: needs a TCP address/],
+    [
+      { sentinelListen: ':26379' },
+      /^sentinelListen: can be reached from other machines, and listen .* cannot/,
+    ],
+    [{ sentinelAnnounce: { address: ':1' } }, /^sentinelAnnounce\.address: must be host:port/],
+    [{ sentinelAnnounce: { sentinels: ['h:0'] } }, /^sentinelAnnounce\.sentinels\[0\]: must be host:port/],
+    [{ sentinelAnnounce: { primary: 'a b' } }, /^sentinelAnnounce\.primary: must be a name without spaces/],
+    [{ sentinelListen: 26379 }, /^sentinelListen: must be host:port in quotes/],
+  ] as const)
+    t.match(problems(config), [problem]);
+  t.same(problems({ sentinelListen: ':26379', sentinelAnnounce: { address: 'h:6380' } }), []);
+  t.same(problems({ listen: ':6380', sentinelListen: ':26379' }), []);
 });

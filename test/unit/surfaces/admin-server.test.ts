@@ -79,6 +79,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   proxyHeadersRefused: 0,
   tls: null,
   failover: null,
+  sentinelEndpoint: null,
   upstreamTls: null,
   pool: null,
   clientsTimedOut: 0,

@@ -34,6 +34,18 @@ export const CONNECTION_METRICS: MetricGroup = {
       one((s) => s.connections.clientsRejected),
     ],
     [
+      'gauge',
+      'sentinel_endpoint_clients',
+      'Clients connected to `sentinelListen`. No line without it.',
+      one((s) => s.connections.sentinelEndpoint?.clients ?? null),
+    ],
+    [
+      'counter',
+      'sentinel_endpoint_rejected_total',
+      'Clients of `sentinelListen` that were turned away: there were 1,024, or a sixteenth of the open files.',
+      one((s) => s.connections.sentinelEndpoint?.clientsRejected ?? null),
+    ],
+    [
       'counter',
       'clients_timed_out_total',
       'Clients closed after limits.idleTimeout.',
