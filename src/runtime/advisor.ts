@@ -33,7 +33,7 @@ export interface AdvisorOptions {
 export class Advisor {
   private timer: NodeJS.Timeout | undefined;
   /** By id: the number of looks since it was last given. */
-  private readonly told = new Map<string, number>();
+  private readonly reported = new Map<string, number>();
 
   constructor(private readonly options: AdvisorOptions) {}
 
@@ -69,19 +69,19 @@ export class Advisor {
 
   private tell(given: readonly Advice[]): void {
     const { log, events } = this.options;
-    for (const [id, looks] of this.told) {
-      if (looks >= GONE_AFTER) this.told.delete(id);
-      else this.told.set(id, looks + 1);
+    for (const [id, looks] of this.reported) {
+      if (looks >= GONE_AFTER) this.reported.delete(id);
+      else this.reported.set(id, looks + 1);
     }
     for (const advice of given) {
       const { id, severity, title, evidence, steps } = advice;
-      if (!this.told.has(id)) {
+      if (!this.reported.has(id)) {
         const text = `${title}: ${evidence}`;
         const level = severity === 'notice' ? 'info' : 'warn';
         log[level]({ advice: id, do: steps.map(stepText) }, text);
         events.record('advice', text);
       }
-      this.told.set(id, 0);
+      this.reported.set(id, 0);
     }
   }
 }

@@ -5,7 +5,7 @@ import { FAMILY_PREFIX } from '../core/policy/family-rules.js';
 import type { EventLog } from '../observe/history/event-log.js';
 
 export class FamilyWatch {
-  private readonly told = new Set<string>();
+  private readonly reported = new Set<string>();
 
   constructor(
     private readonly log: Logger,
@@ -15,8 +15,8 @@ export class FamilyWatch {
   /** `rules`: those of the statistics, which name a built-in rule once its keys have been seen. */
   take(rules: readonly { readonly name: string }[]): void {
     for (const { name } of rules) {
-      if (!name.startsWith(FAMILY_PREFIX) || this.told.has(name)) continue;
-      this.told.add(name);
+      if (!name.startsWith(FAMILY_PREFIX) || this.reported.has(name)) continue;
+      this.reported.add(name);
       const family = FAMILIES.find((each) => name === FAMILY_PREFIX + each.name);
       if (family === undefined) continue;
       const what = `clients write keys like those of ${family.title}, which have priority critical and get no TTL`;
