@@ -14,7 +14,8 @@
 // The table is larger than a CPU's cache, and waiting for it was a fifth of a SET. So note() keeps writes until settle(), which
 // fetches the buckets of all of them together; every other method settles first.
 //
-// It is long because every method knows the layout of the two words.
+// It is long because every method knows the layout of the two words. The notes are its own, not those of evict/late-writes: they
+// hold two words made from the key, so they cost half as much and the key's bytes may change; the ring needs the bytes.
 // Invariants: size 0 is a void entry; an end is in ticks since the start, 0 is no known TTL; own only with an end.
 import { type Size, SizeClass } from './size-class.js';
 
