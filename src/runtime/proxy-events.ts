@@ -6,6 +6,7 @@ import { type RefusalName, refusalText } from '../core/policy/refusal.js';
 import { PRIORITY_NAMES, type PriorityName } from '../core/policy/rule.js';
 import { EXPIRE_NX } from '../core/resp/encode.js';
 import { percentText } from '../core/words.js';
+import type { Level } from '../memory/levels.js';
 import type { LevelChange } from '../memory/pressure-options.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import { nameOfKind, type UpstreamKind } from '../memory/upstream-kind.js';
@@ -25,6 +26,29 @@ export class ProxyEvents {
     const observed = observing.includes(PRIORITY_NAMES[change.priority]);
     logLevelChange(this.log, change, observed);
     this.events.record('level', describeLevelChange(change, observed));
+  }
+
+  /**
+   * A reload may change whether rules of a priority enforce while its level stays. `levels`: by priority, as reported; `before`
+   * and `now`: the priorities of which Spillway only counts what it would refuse.
+   */
+  modeChanged(levels: readonly Level[], before: readonly PriorityName[], now: readonly PriorityName[]): void {
+    PRIORITY_NAMES.forEach((priority, i) => {
+      const level = levels[i];
+      const observed = now.includes(priority);
+      if (level === 'open' || before.includes(priority) === observed) return;
+      const fields = { priority, level };
+      if (observed)
+        this.log.info(fields, 'Spillway no longer refuses writes of this priority: its rules now observe');
+      else
+        this.log.warn(
+          fields,
+          `Spillway ${level === 'full' ? 'refuses all growing writes of this priority' : 'refuses growing writes to a share of the keys of this priority'} from now on: its rules now enforce`,
+        );
+      const what = `${observed ? 'would be' : 'are'} ${REFUSED[level]}`;
+      const why = observed ? 'the rules are only observed' : 'the rules are enforced';
+      this.events.record('level', `writes of priority ${priority} ${what} from now on: ${why}`);
+    });
   }
 
   refusalsChanged(changes: readonly RefusalChange[], leftOut: number): void {
@@ -113,6 +137,12 @@ const CAPACITY: Readonly<Record<Capacity['by'], string>> = {
   memory: 'the container has no memory for more; give it more memory',
 };
 
+const REFUSED: Readonly<Record<Level, string>> = {
+  open: 'admitted again',
+  partial: 'refused in part',
+  full: 'all refused',
+};
+
 function logServer(log: Logger, server: ServerFacts): void {
   const { version, commands } = server;
   log.info({ version, commands: commands.length }, 'connected to the server and read its command table');
@@ -158,7 +188,7 @@ function logLevelChange(log: Logger, change: LevelChange, observed: boolean): vo
 
 function describeLevelChange(change: LevelChange, observed: boolean): string {
   const { priority, from, to, pressure, cause, sparesExpiring } = change;
-  const what = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[to];
+  const what = REFUSED[to];
   const which = sparesExpiring && to !== 'open' ? ' that leave their key without a TTL' : '';
   return `writes of priority ${PRIORITY_NAMES[priority]}${which} ${observed ? 'would be ' : ''}${what} (${from} → ${to}) at ${percentText(pressure)}: ${cause}`;
 }

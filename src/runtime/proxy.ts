@@ -368,6 +368,8 @@ export class SpillwayProxy {
     this.sentinelPort?.reload();
     this.alerts?.reload(next.alerts);
     this.sweep?.reload(next);
+    const { told } = this.memoryControl.pressure.levels;
+    this.says.modeChanged(told, rulesInForce(this.reloader.config).observed, rulesInForce(next).observed);
     return pending;
   }
 }

@@ -27,6 +27,10 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
   const ready = async () =>
     (await (await fetch(`${url}/readyz`)).json()) as { ready: boolean; state: string };
   const stats = async () => (await run(process.execPath, [builtMain(), 'stats', '--admin', url])).stdout;
+  const levelTexts = async () =>
+    ((await (await fetch(`${url}/api/events`)).json()) as { kind: string; text: string }[])
+      .filter(({ kind }) => kind === 'level')
+      .map(({ text }) => text);
   const becomes = (wanted: string) =>
     until(async () => (await state()).state === wanted, { timeoutMs: 30_000, describe: `state ${wanted}` });
 
@@ -48,8 +52,7 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
     /^refusing: nothing; in observe mode, so only counted: low \(all\), normal \(all\), high \(all\); shedding /m,
   );
   t.match(String(await client.call('PROXY', 'MEMORY')), /^\+normal +0% \(would: 100%\)/m);
-  const events = (await (await fetch(`${url}/api/events`)).json()) as { text: string }[];
-  const levels = events.map(({ text }) => text).filter((text) => text.startsWith('writes of priority'));
+  const levels = await levelTexts();
   t.equal(levels.length, 3);
   for (const text of levels) t.match(text, /^writes of priority \w+ would be all refused \(open → full\)/);
   t.notMatch(proxy.log(), /Spillway refuses/);
@@ -57,6 +60,20 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
     proxy.log(),
     'Spillway would refuse all growing writes of this priority (observe mode: it refuses nothing)',
   );
+
+  // A reload that enforces while memory is full begins the refusals, and one that observes ends them.
+  const switchTo = async (mode: 'enforce' | 'observe', text: RegExp) => {
+    writeFileSync(proxy.file, JSON.stringify({ ...config, mode }));
+    proxy.signal('SIGHUP');
+    await until(async () => (await levelTexts()).some((found) => text.test(found)), { timeoutMs: 30_000 });
+  };
+  const logs = (text: string) => until(() => proxy.log().includes(text), { describe: text });
+  await switchTo('enforce', /^writes of priority low are all refused from now on: .* enforced/);
+  t.equal((await levelTexts()).filter((text) => /are all refused from now on/.test(text)).length, 3);
+  await logs('Spillway refuses all growing writes of this priority from now on');
+  await switchTo('observe', /^writes of priority low would be all refused from now on: .* only observed/);
+  await logs('Spillway no longer refuses writes of this priority');
+
   await control.call('CONFIG', 'SET', 'maxmemory', '100mb');
   await until(async () => !(await stats()).includes('would be refused'), { timeoutMs: 30_000 });
 
