@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Priority } from '../core/policy/rule.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
-import type { EvictionSnapshot } from '../memory/eviction.js';
+import type { EvictionPhase, EvictionSnapshot } from '../memory/eviction.js';
 import type { RuleStock } from './candidates.js';
 import type { EvictorOptions, ServerMemory } from './evictor-options.js';
 import type { Progress } from './hands.js';
@@ -151,6 +151,7 @@ export class Evictor {
     return {
       startShare: marks.start,
       stopShare: marks.stop,
+      phase: this.phase,
       active: pace.active,
       holding: this.holding,
       trouble: this.trouble ?? null,
@@ -159,6 +160,14 @@ export class Evictor {
       ring: progress.ring,
       rules: rowsOf(progress.stock, this.rules),
     };
+  }
+
+  private get phase(): EvictionPhase {
+    if (!this.enforces) return 'observing';
+    if (this.trouble !== undefined) return 'unable';
+    if (!this.pace.isKnown) return 'unknown';
+    if (!this.pace.held) return 'behind';
+    return this.pace.active ? 'active' : 'waiting';
   }
 
   private get needed(): boolean {

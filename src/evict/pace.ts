@@ -84,6 +84,11 @@ export class Pace {
     this.urgent = false;
   }
 
+  /** There is a reading that counts, and a limit. */
+  get isKnown(): boolean {
+    return this.reading !== undefined && this.reading.limitBytes > 0;
+  }
+
   /** Used memory now, as a share of the limit; 0: unknown. */
   shareOf(flow: Flow): number {
     const limit = this.reading?.limitBytes ?? 0;

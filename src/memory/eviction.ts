@@ -1,10 +1,17 @@
 // The API's shapes about making room. Field names are an API. Types only.
 
+/**
+ * What making room does now: `observing`: its rules only observe; `unable`: `trouble` says why; `unknown`: there is no reading or
+ * no limit; `behind`: memory is far above the start; `active`: keys are being removed; `waiting`: memory is below the start.
+ */
+export type EvictionPhase = 'observing' | 'unable' | 'unknown' | 'behind' | 'active' | 'waiting';
+
 /** How Spillway makes room: part of GET /api/memory. */
 export interface EvictionSnapshot {
   /** Shares of the limit: it begins at `startShare`, and goes down to `stopShare`. */
   readonly startShare: number;
   readonly stopShare: number;
+  readonly phase: EvictionPhase;
   /** Keys are being removed now. */
   readonly active: boolean;
   /** Memory is not far above the start, so pressure counts only what cannot be evicted. */

@@ -169,11 +169,16 @@ t.test('one process: observe, reload, keys from before the start, faults', async
       const before = await ruleOf(proxy);
       t.equal(await number(direct, 'DBSIZE'), before.writes);
       t.equal(before.evicted, 0);
+      t.match((await memoryOf(proxy)).eviction, { phase: 'observing', evictableBytes: 0 });
       t.ok(before.wouldEvictBytes < 0.3 * LIMIT, `${before.wouldEvictBytes} bytes would have gone`);
       mode = 'enforce';
       t.match(await proxy.running.reload('SIGHUP'), { ok: true });
       await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
       t.ok((await ruleOf(proxy)).evicted > 0);
+      await until(async () => (await memoryOf(proxy)).eviction?.phase === 'waiting', PATIENCE);
+      await direct.call('CONFIG', 'SET', 'maxmemory', '0');
+      await until(async () => (await memoryOf(proxy)).eviction?.phase === 'unknown', PATIENCE);
+      await direct.call('CONFIG', 'SET', 'maxmemory', String(LIMIT));
     },
   );
 
@@ -198,7 +203,7 @@ t.test('one process: observe, reload, keys from before the start, faults', async
       const client = await withRaw(t, proxy.port, 60_000);
       const { refused } = await flood([client], direct, LIMIT);
       t.ok(refused > 0, 'low priority is refused from its band on');
-      t.match((await memoryOf(proxy)).eviction, { holding: false, trouble: /UNLINK/ });
+      t.match((await memoryOf(proxy)).eviction, { phase: 'unable', holding: false, trouble: /UNLINK/ });
       await direct.call('ACL', 'SETUSER', 'weak', '+unlink');
       await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
       t.equal(((await proxy.admin('/readyz')) as { reasons: string[] }).reasons.length, 0);

@@ -4,21 +4,25 @@ import { bytes, count, duration, percent } from './format.js';
 /** @import { MemorySnapshot } from '../../../memory/snapshot.js' */
 /** @import { RuleStats } from '../../../observe/stats/snapshot.js' */
 
-/** '' where no rule has evict. @param {MemorySnapshot} memory */
+/** '' where no rule has evict. @param {Pick<MemorySnapshot, 'eviction'>} memory */
 export function evictionText({ eviction }) {
   if (eviction === null) return '';
-  const { trouble, active, holding, startShare, stopShare, evictableBytes, rules, byAgeAlone } = eviction;
-  if (trouble !== null) return `No room is made, so writes are refused as memory fills up: ${trouble}.`;
+  const { phase, trouble, startShare, stopShare, evictableBytes, rules, byAgeAlone } = eviction;
   const oldest = Math.max(0, ...rules.map(({ oldestSeconds }) => oldestSeconds));
-  const left = `${bytes(evictableBytes)} can go${oldest > 0 ? `, the oldest written ${duration(oldest)} ago` : ''}`;
+  const age = oldest > 0 ? `, the oldest written ${duration(oldest)} ago` : '';
+  const left = `${bytes(evictableBytes)} can go${age}`;
+  const known = rules.reduce((sum, rule) => sum + rule.bytes, 0);
   const blind = byAgeAlone
     ? ' Spillway removes the oldest keys even if they were read, because the server has no OBJECT command.'
     : '';
-  if (!holding) return `Memory grows faster than room can be made, so writes are refused; ${left}.${blind}`;
-  const doing = active
-    ? `Making room down to ${percent(stopShare)}`
-    : `Room is made from ${percent(startShare)} on, down to ${percent(stopShare)}`;
-  return `${doing}; ${left}.${blind}`;
+  return {
+    observing: `The rules with evict only observe: Spillway removes no keys and counts those that could go, ${bytes(known)}${age}.`,
+    unable: `No room is made, so writes are refused as memory fills up: ${trouble}.`,
+    unknown: 'No room is made yet: there is no memory reading, or no limit.',
+    behind: `Memory grows faster than room can be made, so writes are refused as memory fills up; ${left}.${blind}`,
+    active: `Making room down to ${percent(stopShare)}; ${left}.${blind}`,
+    waiting: `Room is made from ${percent(startShare)} on, down to ${percent(stopShare)}; ${left}.${blind}`,
+  }[phase];
 }
 
 /** @param {RuleStats} rule */
