@@ -8,6 +8,7 @@ import { RuleSet } from '../core/policy/rule-set.js';
 import { analyze } from '../tools/analyze/analyze.js';
 import { type Discovered, proposeRules } from '../tools/init/propose.js';
 import { leftText, writeConfig } from '../tools/init/write.js';
+import { programName, shellQuoted } from '../tools/keyspace/shell.js';
 import { AdminClient } from './admin-client.js';
 import { ttlCostText } from './analyze-tables.js';
 import { mendable } from './ask.js';
@@ -65,7 +66,7 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
           return ExitCode.FAILURE;
         }
         complain(
-          `${output}: ${proposals.rules.length} rule(s), which only observe. Read them, then run: spillway --config ${output}`,
+          `${output}: ${proposals.rules.length} rule(s), which only observe. Read them, then run: ${programName()} --config ${shellQuoted(output)}`,
         );
       }
       // After Ctrl-C the exit code is the signal's.

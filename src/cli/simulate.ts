@@ -3,6 +3,7 @@
 import type { Environment } from '../config/overrides.js';
 import { percentText } from '../core/words.js';
 import type { RehearsalSnapshot } from '../memory/snapshot.js';
+import { programName } from '../tools/keyspace/shell.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
@@ -31,7 +32,7 @@ export async function simulateCommand(
     say(
       rehearsal,
       `rehearsal until ${rehearsal.endsAt}: writes are refused as if memory were ${percentText(pressure)} full; ` +
-        'spillway simulate off ends it',
+        `${programName()} simulate off ends it`,
     );
     return ExitCode.OK;
   });

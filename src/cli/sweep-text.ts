@@ -1,6 +1,6 @@
 // The output of `spillway sweep`: tables, the cost of the TTLs, how to continue. Pure.
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
-import { shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
+import { programName, shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
 import type { ServerMemory, SweepResult, SweptRule } from '../tools/sweep/result.js';
 import type { UndoResult } from '../tools/sweep/undo.js';
 import type { SweepCommandOptions } from './sweep-options.js';
@@ -136,7 +136,7 @@ function markOf({ untilBytes, limitBytes }: Pick<ServerMemory, 'untilBytes' | 'l
 
 /** The command for the same server and the same rules. */
 function again(options: SweepCommandOptions, what: string, journal: string | null): string {
-  return ['spillway sweep', spillwayFlags(options), what, shellQuoted(journal ?? '')]
+  return [`${programName()} sweep`, spillwayFlags(options), what, shellQuoted(journal ?? '')]
     .filter((part) => part !== '')
     .join(' ');
 }

@@ -1,6 +1,6 @@
 // The commands that spillway doctor prints, run as they are by a shell: with a password, a user, a unix socket, TLS.
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
@@ -95,6 +95,15 @@ t.test('the tools that it names go to the same server', async (t) => {
   t.match(command, `analyze -u redis://127.0.0.1:${port}`);
   const env = { ...process.env, SPILLWAY_UPSTREAM_PASSWORD: 'secret' };
   t.equal(spawnSync('sh', ['-c', `'${process.execPath}' '${MAIN}' ${command}`], { env }).status, 0);
+
+  // Started by npx, which alone finds the program in a checkout, the commands begin with npx.
+  const bin = path.join(withFolder(t), 'spillway');
+  symlinkSync(MAIN, bin);
+  const byNpx = spawnSync(process.execPath, [bin, ...args.slice(1)], {
+    ...{ encoding: 'utf8', env: { ...process.env, npm_command: 'exec' } },
+  });
+  t.match(byNpx.stdout, `    npx spillway ${command}\n`);
+  t.notMatch(byNpx.stdout, /^ +spillway /m);
 });
 
 t.test('flags', (t) => {

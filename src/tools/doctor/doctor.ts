@@ -7,7 +7,7 @@ import { ServerError } from '../keyspace/endpoint.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { Follower } from '../keyspace/redirect.js';
 import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
-import { spillwayFlags, type TlsWays, type Told } from '../keyspace/shell.js';
+import { programName, spillwayFlags, type TlsWays, type Told } from '../keyspace/shell.js';
 import { walk } from '../keyspace/walk.js';
 import { BUFFER_CHECKS } from './checks-buffers.js';
 import { COMPACT_CHECKS } from './checks-compact.js';
@@ -104,15 +104,15 @@ export async function examine(servers: Servers, options: ExamineOptions): Promis
   return { version: 1, servers: examined, worst: worst ?? null };
 }
 
-/** Adds flags to the spillway commands of the findings, so that they go to the same server. */
+/** Makes the spillway commands of the findings what a user types, with the flags that lead to the same server. */
 function leadingThere(examination: ServerExamination, flags: string): ServerExamination {
-  if (flags === '') return examination;
-  const led = (line: string): string => line.replace(TOOL, (command) => `${command} ${flags}`);
+  const led = (line: string): string =>
+    line.replace(TOOL, (_, tool) => [programName(), tool, flags].filter((part) => part !== '').join(' '));
   const findings = examination.findings.map((finding) => ({ ...finding, mend: finding.mend.map(led) }));
   return { ...examination, findings };
 }
 
-const TOOL = /^spillway (?:analyze|sweep|init)\b/;
+const TOOL = /^spillway (analyze|sweep|init)\b/;
 
 /** Runs every check. Pure. */
 export function judge(facts: Facts): ServerExamination {

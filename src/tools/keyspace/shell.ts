@@ -1,11 +1,18 @@
 // The flags with which redis-cli and spillway reach the server of a tool, for commands that users copy into a shell.
 // Invariant: they contain no password. redis-cli takes it from REDISCLI_AUTH, spillway from SPILLWAY_UPSTREAM_PASSWORD.
-
+import path from 'node:path';
 import type { TlsFiles } from '../../files/material.js';
 import type { Endpoint } from './endpoint.js';
 
 /** The TLS settings of the server that are not the default. */
 export type TlsWays = TlsFiles & { readonly serverName?: string | undefined };
+
+/**
+ * What a user types to run this program: npx starts it under the name of its bin, and in a checkout nothing else is on the PATH.
+ */
+export function programName(started = process.argv[1] ?? '', env: NodeJS.ProcessEnv = process.env): string {
+  return env.npm_command === 'exec' && path.basename(started) === 'spillway' ? 'npx spillway' : 'spillway';
+}
 
 /** Quoted for a POSIX shell. */
 export function redisCliFlags({ host, port, path, username, tls }: Endpoint, ways: TlsWays = {}): string {
