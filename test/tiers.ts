@@ -28,6 +28,7 @@ export const REST: readonly string[] = [
   'integration/failover.test.ts',
   'integration/failover-follower.test.ts',
   'integration/failover-planned.test.ts',
+  'integration/failover-name.test.ts',
   'integration/evict.test.ts',
   'integration/evict-scan.test.ts',
   'integration/evict-libraries.test.ts',

@@ -61,6 +61,10 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       connectTimeoutMs: parseDuration(parsed.upstream.connectTimeout),
       responseTimeoutMs: parseDuration(parsed.upstream.responseTimeout),
       failover: compileFailover(parsed.upstream, secrets.sentinelPassword),
+      followedName:
+        parsed.upstream.failover?.mode === 'name'
+          ? { pauseMs: parseDuration(parsed.upstream.failover.pause) }
+          : undefined,
     },
     workers: parsed.workers === 'auto' ? availableParallelism() : parsed.workers,
     mode: parsed.mode,

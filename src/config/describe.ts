@@ -11,7 +11,7 @@ import type {
   EffectiveMemory,
   EffectiveUpstream,
 } from './effective.js';
-import type { FailoverInput } from './failover-schema.js';
+import { type FailoverInput, failoverSchema } from './failover-schema.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
 import { formatRedactedSentinelUrl } from './sentinel-url.js';
@@ -36,6 +36,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       connectTimeout: formatDuration(config.upstream.connectTimeoutMs),
       responseTimeout: formatDuration(config.upstream.responseTimeoutMs),
       ...(config.upstream.failover && { failover: describeFailover(config.upstream.failover) }),
+      ...(config.upstream.followedName && { failover: describeFollowedName(config.upstream.followedName) }),
     },
     workers: config.workers,
     mode: config.mode,
@@ -106,10 +107,14 @@ function describeFailover({
   natMap,
 }: NonNullable<EffectiveUpstream['failover']>): FailoverInput {
   return {
-    ...{ pause: formatDuration(pauseMs), resume, onMinority },
+    ...{ mode: 'sentinel', pause: formatDuration(pauseMs), resume, onMinority },
     ...(user !== undefined && { user }),
     natMap: { ...natMap },
   };
+}
+
+function describeFollowedName({ pauseMs }: NonNullable<EffectiveUpstream['followedName']>): FailoverInput {
+  return failoverSchema.parse({ mode: 'name', pause: formatDuration(pauseMs) });
 }
 
 /** One rule without the fields that are not set, and without `mode` if it is the global one; a built-in one with its patterns. */

@@ -24,8 +24,10 @@ export interface EffectiveFailover {
 }
 
 export interface EffectiveUpstream extends UpstreamAddress {
-  /** undefined: a fixed address. Otherwise host is '' and port 0 until the Sentinels have named the primary. */
+  /** undefined: no Sentinels. Otherwise host is '' and port 0 until they have named the primary. */
   readonly failover: EffectiveFailover | undefined;
+  /** The host is a name that moves with the primary; undefined: it does not. */
+  readonly followedName: { readonly pauseMs: number } | undefined;
   /** Paths of files, and a name; undefined: no TLS. */
   readonly tls: ConfigInput['upstream']['tls'];
   readonly expect: ConfigInput['upstream']['expect'];

@@ -1,4 +1,4 @@
-// The settings of a primary behind Sentinels: `upstream.failover`. They apply only with a redis-sentinel:// URL.
+// The settings of a primary that moves: `upstream.failover`. Its address is known by Sentinels, or by a name.
 import { z } from 'zod';
 import { parseListenAddress } from './address.js';
 import { duration, expected, fail, oneOf, quietly, strict } from './fields.js';
@@ -6,6 +6,13 @@ import { duration, expected, fail, oneOf, quietly, strict } from './fields.js';
 const MAX_NAT = 100;
 
 export const failoverSchema = strict({
+  mode: oneOf(['sentinel', 'name'])
+    .default('sentinel')
+    .describe(
+      'How Spillway knows where the primary is. "sentinel": by the Sentinels in upstream.url. "name": by the host name in ' +
+        'upstream.url, which comes to mean another address in a failover, as with managed servers; of the other settings only ' +
+        '`pause` applies then.',
+    ),
   pause: duration(1000, 5 * 60_000)
     .default('10s')
     .describe(

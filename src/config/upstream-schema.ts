@@ -1,7 +1,8 @@
 // The schema of `upstream`: the server, TLS toward it, how clients share connections to it, and how a primary is followed.
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { MINUTE_MS } from '../core/units.js';
-import { failoverSchema } from './failover-schema.js';
+import { type FailoverInput, failoverSchema } from './failover-schema.js';
 import {
   commandName,
   count,
@@ -92,7 +93,9 @@ export const upstreamSchema = strict({
     ),
   failover: failoverSchema
     .optional()
-    .describe('How Spillway follows the primary, with redis-sentinel:// in upstream.url.'),
+    .describe(
+      'How Spillway follows a primary that moves: with redis-sentinel:// in upstream.url, or with `"mode": "name"`.',
+    ),
 }).check((context) => {
   const { url, tls, failover } = context.value;
   if (tls !== undefined && quietly(url, parseAnyUrl)?.secure === false) {
@@ -102,9 +105,33 @@ export const upstreamSchema = strict({
       ['tls'],
     );
   }
-  if (failover !== undefined && !isSentinelUrl(url)) {
-    fail(context, 'needs Sentinels: write redis-sentinel:// in upstream.url, or remove this setting', [
-      'failover',
-    ]);
-  }
+  const problem = failover && failoverProblem(url, failover);
+  if (problem !== undefined) fail(context, problem.message, ['failover', ...problem.path]);
 });
+
+function failoverProblem(
+  url: string,
+  { mode, user, natMap }: FailoverInput,
+): { message: string; path: string[] } | undefined {
+  if (mode === 'sentinel')
+    return isSentinelUrl(url)
+      ? undefined
+      : {
+          path: [],
+          message:
+            'needs Sentinels: write redis-sentinel:// in upstream.url, or "mode": "name" for a name that moves, or remove this setting',
+        };
+  const path = ['mode'];
+  if (isSentinelUrl(url))
+    return { path, message: 'must be "sentinel" with redis-sentinel:// in upstream.url' };
+  const { host } = quietly(url, parseAnyUrl) ?? { host: 'a' };
+  if (host === '' || isIP(host) !== 0)
+    return {
+      path,
+      message: 'needs a host name in upstream.url: an IP address or a unix socket does not move',
+    };
+  if (user !== undefined) return { path: ['user'], message: 'applies to Sentinels only; remove it' };
+  return Object.keys(natMap).length === 0
+    ? undefined
+    : { path: ['natMap'], message: 'applies to Sentinels only; remove it' };
+}

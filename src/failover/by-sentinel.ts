@@ -1,15 +1,17 @@
-// Follows a primary by its Sentinels: passes what they say to the view, asks Sentinels and servers when the view wants it, and
-// reports what the view decides. Owns the lines, the fence's attempts and one timer.
+// Follows a primary by its Sentinels, or by a name, which is then the one voice among one: passes what they say to the view, asks
+// them and servers when the view wants it, and reports what the view decides. Owns the lines, the fence's attempts and one timer.
 // Invariants: a decision is reported in the turn in which it is made; nothing is reported after close().
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { FollowedSnapshot, WhereaboutsState } from '../observe/snapshots/failover.js';
 import { PauseTimes } from '../observe/stats/pause-times.js';
-import type { Decision, ViewOptions } from './decisions.js';
+import type { Decision, SentinelEvent, ViewOptions } from './decisions.js';
 import { askWhetherPrimary, type FenceAnswer } from './fence.js';
+import { NameLine } from './name-line.js';
 import type { NatMap } from './nat-map.js';
 import { SentinelLine } from './sentinel-line.js';
 import { SentinelView } from './sentinel-view.js';
+import type { Answer } from './votes.js';
 import {
   nameOf,
   type PrimaryAddress,
@@ -28,6 +30,8 @@ const START_MS = 3000;
 export interface BySentinelOptions extends Pick<ViewOptions, 'pauseMs' | 'resume' | 'onMinority'> {
   readonly sentinels: readonly PrimaryAddress[];
   readonly primary: string;
+  /** In place of Sentinels, which are then none. */
+  readonly name?: PrimaryAddress;
   /** Options for the connections to Sentinels. */
   readonly user: string | undefined;
   readonly password: string | undefined;
@@ -43,7 +47,9 @@ export interface BySentinelOptions extends Pick<ViewOptions, 'pauseMs' | 'resume
 
 export class BySentinel implements Whereabouts {
   private readonly view: SentinelView;
-  private readonly lines: readonly SentinelLine[];
+  private readonly lines: readonly (SentinelLine | NameLine)[];
+  /** Why the name cannot be resolved; null: it can, or there is none. */
+  private nameTrouble: string | null = null;
   /** By Sentinel: why it does not answer; null: it answers. */
   private readonly errors: (string | null)[];
   private readonly counts = { switched: 0, returned: 0, timedOut: 0, pausedMs: 0, lastPauseMs: 0 };
@@ -62,25 +68,31 @@ export class BySentinel implements Whereabouts {
 
   constructor(private readonly options: BySentinelOptions) {
     const { sentinels, pauseMs, resume, onMinority, clock } = options;
-    this.view = new SentinelView({ sentinels: sentinels.length, pauseMs, resume, onMinority }, clock());
-    this.askedAt = clock();
-    this.errors = sentinels.map(() => 'no answer yet');
-    this.lines = sentinels.map(
-      (sentinel, i) =>
-        new SentinelLine({
-          ...options,
-          sentinel,
-          onEvent: (event) => this.act(this.view.heard(i, event, clock())),
-          onAnswer: (answer) => {
-            this.answers(i, null);
-            this.act(this.view.answered(i, answer, clock()));
-          },
-          onSilent: (reason) => {
-            this.answers(i, reason);
-            this.act(this.view.silent(i, clock()));
-          },
-        }),
+    const { name } = options;
+    const voices = name === undefined ? sentinels : [name];
+    const says = name && `the name ${name.host} means`;
+    this.view = new SentinelView(
+      { sentinels: voices.length, pauseMs, resume, onMinority, ...(says !== undefined && { says }) },
+      clock(),
     );
+    this.askedAt = clock();
+    this.errors = voices.map(() => 'no answer yet');
+    this.lines = voices.map((voice, i) => {
+      const heard = {
+        onAnswer: (answer: Answer) => {
+          this.answers(i, null);
+          this.act(this.view.answered(i, answer, clock()));
+        },
+        onSilent: (reason: string) => {
+          this.answers(i, reason);
+          this.act(this.view.silent(i, clock()));
+        },
+      };
+      if (name !== undefined)
+        return new NameLine({ name, clock, ...heard, onTrouble: (reason) => this.resolves(name, reason) });
+      const onEvent = (event: SentinelEvent) => this.act(this.view.heard(i, event, clock()));
+      return new SentinelLine({ ...options, ...heard, sentinel: voice, onEvent });
+    });
   }
 
   get address(): PrimaryAddress | undefined {
@@ -154,7 +166,8 @@ export class BySentinel implements Whereabouts {
 
   snapshot(): FollowedSnapshot {
     const { view, options } = this;
-    const { state, address, reason, blind } = view;
+    const { state, address, reason } = view;
+    const blind = view.blind ?? this.nameTrouble;
     return {
       ...{ state, blind, name: options.primary, address: address === undefined ? null : nameOf(address) },
       reason: state === 'gone' && address === undefined ? this.whyNotFound() : reason,
@@ -249,11 +262,22 @@ export class BySentinel implements Whereabouts {
     });
   }
 
+  private resolves({ host }: PrimaryAddress, reason: string | null): void {
+    const before = this.nameTrouble;
+    this.nameTrouble =
+      reason === null
+        ? null
+        : `the name ${host} cannot be resolved (${reason}), so Spillway could miss a failover`;
+    // Before the start this is why there is no primary.
+    if (before === this.nameTrouble || this.events === undefined || !this.found) return;
+    this.events.blind(this.nameTrouble);
+  }
+
   /** Logs when a Sentinel stops answering, and when it answers again. */
   private answers(sentinel: number, error: string | null): void {
     const before = this.errors[sentinel];
     this.errors[sentinel] = error;
-    if (before === error || this.events === undefined) return;
+    if (before === error || this.events === undefined || this.options.name !== undefined) return;
     const { log, sentinels } = this.options;
     const where = { sentinel: nameOf(sentinels[sentinel] as PrimaryAddress) };
     if (error !== null) log.warn({ ...where, err: error }, 'a Sentinel does not answer');
@@ -261,7 +285,8 @@ export class BySentinel implements Whereabouts {
   }
 
   private whyNotFound(): string {
-    const { sentinels, primary } = this.options;
+    const { sentinels, primary, name } = this.options;
+    if (name !== undefined) return this.whyNameNotFound(name);
     const silent = this.errors.flatMap((error, i) =>
       error === null ? [] : [`${nameOf(sentinels[i] as PrimaryAddress)}: ${error}`],
     );
@@ -272,5 +297,12 @@ export class BySentinel implements Whereabouts {
         ? `no majority of the Sentinels names the same primary "${primary}"`
         : `the server that the Sentinels name as "${primary}" cannot be used: ${trouble}`;
     return `fewer than ${most} of ${sentinels.length} Sentinels name the primary "${primary}" (${silent.join('; ')})`;
+  }
+
+  private whyNameNotFound({ host }: PrimaryAddress): string {
+    const { trouble } = { trouble: '', ...this.lastFence };
+    if (this.errors[0] !== null) return `the name ${host} cannot be resolved (${this.errors[0]})`;
+    const named = this.view.named(0);
+    return `the server at ${named === undefined ? host : nameOf(named)}, which the name ${host} means, cannot be used: ${trouble}`;
   }
 }

@@ -29,6 +29,8 @@ export interface ViewOptions {
   readonly pauseMs: number;
   readonly resume: 'agreed' | 'promoted';
   readonly onMinority: 'admit' | 'pause';
+  /** Whose word it is, with its verb: "the Sentinels name". */
+  readonly says?: string;
 }
 
 /** How a server answered the question whether it is primary. */

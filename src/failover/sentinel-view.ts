@@ -32,7 +32,7 @@ export class SentinelView {
   state: WhereaboutsState = 'gone';
   address: PrimaryAddress | undefined;
   /** Why commands do not go to the primary; null: they do. */
-  reason: string | null = 'no Sentinel has named the primary yet';
+  reason: string | null = 'its address is not known yet';
   blind: string | null = null;
   private readonly votes: Votes;
   private epoch = -1;
@@ -198,7 +198,7 @@ export class SentinelView {
       this.epoch = Math.max(this.epoch, most.epoch);
       this.aheadUntil = 0;
     } else if (this.aheadUntil === 0 || (now >= this.aheadUntil && !this.votes.leaving(most.address))) {
-      this.pause(`the Sentinels name another primary, ${nameOf(most.address)}`, now);
+      this.pause(`${this.says} another primary, ${nameOf(most.address)}`, now);
     }
   }
 
@@ -292,8 +292,12 @@ export class SentinelView {
     if (now - votes.enoughAt >= Math.min(FRESH_MS, options.pauseMs))
       return `no primary within ${seconds}: fewer than ${votes.enough} of ${options.sentinels} Sentinels answer`;
     const most = votes.majority(now - FRESH_MS);
-    if (most === undefined) return `no primary within ${seconds}: the Sentinels name different ones`;
-    return `no primary within ${seconds}: the Sentinels name ${nameOf(most.address)}${this.lastTrouble === '' ? ', and a failover goes on' : `; ${this.lastTrouble}`}`;
+    if (most === undefined) return `no primary within ${seconds}: ${this.says} different ones`;
+    return `no primary within ${seconds}: ${this.says} ${nameOf(most.address)}${this.lastTrouble === '' ? ', and a failover goes on' : `; ${this.lastTrouble}`}`;
+  }
+
+  private get says(): string {
+    return this.options.says ?? 'the Sentinels name';
   }
 
   private ask(): void {

@@ -42,19 +42,26 @@ export interface FailoverParts {
 /** A shorter pause that ends with the same primary is not reported: only a connection was lost. */
 const NEWS_MS = 100;
 
-/** The code that follows the primary by its Sentinels; undefined: the address is fixed. */
+const SEEN_AGAIN = 'a failover would be seen again: enough Sentinels answer, or the name can be resolved';
+
+/** The code that follows the primary by its Sentinels or its name; undefined: the address is fixed. */
 export function whereaboutsOf(
   { upstream }: EffectiveConfig,
   secure: UpstreamTls | undefined,
   clock: () => number,
   log: Logger,
 ): BySentinel | undefined {
-  const { failover, username, password, connectTimeoutMs } = upstream;
-  if (failover === undefined) return undefined;
-  return new BySentinel({
-    ...failover,
+  const { failover, followedName, username, password, connectTimeoutMs, host, port } = upstream;
+  const parts = {
     ...{ server: { username, password }, connectTimeoutMs, clock, log },
-    tls: secure && ((host) => secureOptions({ host, port: 0, connectTimeoutMs }, secure)),
+    tls: secure && ((host: string) => secureOptions({ host, port: 0, connectTimeoutMs }, secure)),
+  };
+  if (failover !== undefined) return new BySentinel({ ...failover, ...parts });
+  if (followedName === undefined) return undefined;
+  return new BySentinel({
+    ...{ name: { host, port }, primary: nameOf({ host, port }), sentinels: [], natMap: {} },
+    ...{ user: undefined, password: undefined, resume: 'agreed', onMinority: 'admit' },
+    ...{ ...followedName, ...parts },
   });
 }
 
@@ -184,9 +191,9 @@ export class Failover {
 
   private blind(reason: string | null): void {
     const { log } = this.parts;
-    if (reason === null) log.info('enough Sentinels answer again');
+    if (reason === null) log.info(SEEN_AGAIN);
     else log.warn(`${reason}; see docs/FAILOVER.md`);
-    this.record(reason ?? 'enough Sentinels answer again');
+    this.record(reason ?? SEEN_AGAIN);
   }
 
   private tellResumed(
@@ -201,7 +208,7 @@ export class Failover {
     const long = `${(pausedMs / 1000).toFixed(2)} s`;
     const clients = `${waited} ${waited === 1 ? 'client' : 'clients'} waited`;
     if (was === undefined) {
-      log.info({ primary }, 'the Sentinels name the primary');
+      log.info({ primary }, 'the primary is known');
       this.record(`the primary is ${primary}`);
     } else if (moved) {
       const fields = {

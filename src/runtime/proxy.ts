@@ -258,7 +258,7 @@ export class SpillwayProxy {
       listen: { ...config.listen, mode: config.listenMode },
       secure: config.listenTls !== undefined,
       upstream: this.upstream,
-      ...(config.upstream.failover && { onSign: () => this.failover?.suspect('refused') }),
+      ...(this.upstream.following && { onSign: () => this.failover?.suspect('refused') }),
       maxClients: () => Math.min(reloader.config.limits.maxClients, service.capacity.clients),
       hasRoom: () => service.hasRoom,
       clients: () => service.clients,

@@ -10,7 +10,8 @@ import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
 /** TLS toward the server; undefined: none. */
 export function upstreamTls({ upstream }: EffectiveConfig, log: Logger): UpstreamTls | undefined {
   if (upstream.tls === undefined) return undefined;
-  const { serverName, ...files } = upstream.tls;
+  // The address of a name that moves changes, and the certificate is the name's.
+  const { serverName = upstream.followedName && upstream.host, ...files } = upstream.tls;
   return { renewal: new TlsRenewal(files, logged(log, 'upstream')), serverName };
 }
 

@@ -5,8 +5,9 @@ import { Following } from './following.js';
 import type { Endpoint, UpstreamAddress, UpstreamTls } from './upstream-socket.js';
 
 interface Settings extends Endpoint {
-  /** Present: the primary may move later. */
+  /** One of them is present: the primary may move later. */
   readonly failover?: unknown;
+  readonly followedName?: unknown;
 }
 
 export class ServerAddress implements UpstreamAddress {
@@ -17,7 +18,7 @@ export class ServerAddress implements UpstreamAddress {
   readonly following: Following | undefined;
 
   constructor(
-    { host, port, path, connectTimeoutMs, failover }: Settings,
+    { host, port, path, connectTimeoutMs, failover, followedName }: Settings,
     readonly keepAliveMs: number,
     readonly tls: UpstreamTls | undefined,
   ) {
@@ -25,7 +26,7 @@ export class ServerAddress implements UpstreamAddress {
     this.port = port;
     this.path = path;
     this.connectTimeoutMs = connectTimeoutMs;
-    this.following = failover === undefined ? undefined : new Following();
+    this.following = (failover ?? followedName) === undefined ? undefined : new Following();
   }
 
   is({ host, port }: { readonly host: string; readonly port: number }): boolean {

@@ -347,6 +347,27 @@ t.test('a primary behind Sentinels: its own settings, its own password, one URL'
   );
 });
 
+t.test('a primary behind a name that moves', async (t) => {
+  const upstream = { url: 'redis://app@primary.example:6380', failover: { mode: 'name', pause: '4s' } };
+  const { config } = load({ content: { upstream } });
+  t.same(config.upstream.followedName, { pauseMs: 4000 });
+  t.equal(config.upstream.failover, undefined);
+  const { upstream: described } = describeConfig(config);
+  t.match(described, upstream);
+  t.same(load({ content: { upstream: described } }).config.upstream, config.upstream);
+  for (const [url, failover, problem] of [
+    ['redis://10.0.0.1', {}, /^upstream\.failover\.mode: needs a host name/],
+    ['unix:///run/redis.sock', {}, /^upstream\.failover\.mode: needs a host name/],
+    ['redis-sentinel://h/mymaster', {}, /^upstream\.failover\.mode: must be "sentinel"/],
+    ['redis://h', { user: 'x' }, /^upstream\.failover\.user: applies to Sentinels only/],
+    ['redis://h', { natMap: { 'a:1': 'b:1' } }, /^upstream\.failover\.natMap: applies to Sentinels only/],
+  ] as const)
+    t.match(
+      problemsOf(() => load({ content: { upstream: { url, failover: { mode: 'name', ...failover } } } })),
+      [problem],
+    );
+});
+
 t.test('the password of the Sentinel endpoint comes by variable or file, and goes nowhere', async (t) => {
   const dir = t.testdir({ secret: 'hunter2\n' });
   const variables = { SPILLWAY_SENTINEL_LISTEN: '127.0.0.1:26380' };

@@ -110,7 +110,7 @@ t.test('each mistake is one problem, at its place', async (t) => {
     ],
     [
       { upstream: { url: 'redis://h', failover: {} } },
-      /^upstream\.failover: needs Sentinels: write redis-sentinel:\/\/ in upstream\.url, or remove this setting$/,
+      /^upstream\.failover: needs Sentinels: write redis-sentinel:\/\/ in upstream\.url, or "mode": "name" for a name that moves, or remove this setting$/,
     ],
     [
       { upstream: { url: 'redis-sentinel://s1/m', tls: {} } },

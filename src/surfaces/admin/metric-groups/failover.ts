@@ -4,7 +4,8 @@ import type { MetricGroup } from './metric-group.js';
 
 export const FAILOVER_METRICS: MetricGroup = {
   heading: 'Failover',
-  about: 'These have lines only with `redis-sentinel://` in `upstream.url`. FAILOVER.md says what they mean.',
+  about:
+    'These have lines only with `redis-sentinel://` in `upstream.url`, or `failover.mode` "name". FAILOVER.md says what they mean.',
   look: 'when clients waited, or before a planned failover',
   metrics: [
     [
