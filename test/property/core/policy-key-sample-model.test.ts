@@ -375,3 +375,32 @@ t.test('where few keys may be asked about at once, each has its turn', async (t)
   sample.look(none, 0);
   t.equal(none.length, 0);
 });
+
+t.test('the ratio of memory to bytes is that of the keys that were measured lately', async () => {
+  // More than are kept twice over; a few of them take far more memory than their bytes.
+  const key = fc.record({
+    bytes: fc.integer({ min: 1, max: 5000 }),
+    times: fc.constantFrom(0.5, 1, 1.2, 3, 40),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(key, { minLength: 300, maxLength: 900, size: 'max' }),
+      fc.constantFrom(0, 1),
+      (all, least) => {
+        const ratio = new MemoryRatio();
+        let kept: { memory: number; bytes: number; weight: number }[] = [];
+        const sum = (of: (each: (typeof kept)[number]) => number): number =>
+          kept.reduce((total, each) => total + each.weight * of(each), 0);
+        for (const { bytes, times } of all) {
+          ratio.learn(bytes * times, bytes, least);
+          kept.push({ memory: bytes * Math.min(times, 5), bytes, weight: 1 });
+          if (sum(() => 1) >= 256) kept = kept.map((each) => ({ ...each, weight: each.weight / 2 }));
+        }
+        const expected = Math.max(least, sum(({ memory }) => memory) / sum(({ bytes }) => bytes));
+        if (Math.abs(ratio.value - expected) > 1e-9 * expected)
+          throw new Error(`${ratio.value}, not ${expected}`);
+      },
+    ),
+    { numRuns: 10 },
+  );
+});
