@@ -26,7 +26,10 @@ try {
   });
   const [what, ...rest] = positionals;
   const runs = what === 'repeat' ? repeated(rest) : byTier(what, rest);
-  const compiled = await compileTests(ROOT);
+  const compiled = await compileTests(
+    ROOT,
+    runs.map(({ file }) => file),
+  );
   const burner = what === 'repeat' ? spawn(process.execPath, ['-e', BURN], { stdio: 'ignore' }) : undefined;
   const jobs =
     values.jobs !== undefined ? wholeNumber('jobs', values.jobs) : what === 'repeat' ? 1 : undefined;

@@ -16,6 +16,8 @@ const KILL_AFTER_MS = (TIMEOUT_S + 20) * 1000;
 /** What a test starts has a guard that ends it, as soon as the test is gone. */
 const LEAVE_MS = 5000;
 
+const SOURCE_MAPS = new URL('source-maps.mjs', import.meta.url).href;
+
 /** In the environment of a test and of all that it starts. */
 const MARK = 'SPILLWAY_TEST_RUN';
 
@@ -43,6 +45,8 @@ export interface Outcome {
   readonly label: string;
   readonly passed: number;
   readonly failures: readonly Failure[];
+  /** What could not run here, each with its reason. */
+  readonly skipped: readonly string[];
   readonly seconds: number;
   /** Of the test and the processes it has waited for; undefined where there is no /proc. */
   readonly cpuSeconds: number | undefined;
@@ -67,7 +71,7 @@ export async function runFile({
   const output = outputFile(root, label);
   const began = performance.now();
   // tap names a test's folder by file and arguments: two variants of a file at the same time must not share it.
-  const child = spawn(process.execPath, ['--enable-source-maps', script, `run${started}`], {
+  const child = spawn(process.execPath, ['--import', SOURCE_MAPS, script, `run${started}`], {
     cwd: root,
     // Slabs that return are filled with rubbish then (src/wire/slabs.ts).
     env: { ...process.env, NODE_ENV: 'test', TAP_TIMEOUT: String(TIMEOUT_S), ...env, [MARK]: mark },
@@ -90,24 +94,26 @@ export async function runFile({
   const left = await endLeftBehind(mark, leaveMs);
   await closed;
   await finished(log.end());
-  const { passed, failures } = tap.end();
+  const { passed, failures, skipped } = tap.end();
   if (left.length > 0) failures.push({ name: `left behind: ${left.join('; ')}` });
-  else if (failures.length === 0 && (code !== 0 || passed === 0)) {
+  else if (failures.length === 0 && (code !== 0 || passed + skipped.length === 0)) {
     const how = by === null ? `exit code ${code}` : `ended by ${by}`;
     failures.push({ name: `${how} after ${passed} assertions` });
   }
   const seconds = (performance.now() - began) / 1000;
-  return { label, passed, failures, seconds, cpuSeconds, said: said.text(), output };
+  return { label, passed, failures, skipped, seconds, cpuSeconds, said: said.text(), output };
 }
 
 /** Counts as tap does: assertions, not the tests around them. */
 class TapReader {
   readonly #parser = new Parser();
   readonly #failures: Failure[] = [];
+  readonly #skipped: string[] = [];
   #passed = 0;
 
   constructor() {
     this.#parser.on('pass', () => this.#passed++);
+    this.#parser.on('skip', ({ name, skip }: Result) => this.#skipped.push(`${name}: ${skip}`));
     this.#parser.on('fail', ({ fullname, name, diag }: Result) =>
       this.#failures.push({ name: fullname.endsWith(name) ? fullname : `${fullname} > ${name}`, diag }),
     );
@@ -117,9 +123,9 @@ class TapReader {
     this.#parser.write(chunk);
   }
 
-  end(): { passed: number; failures: Failure[] } {
+  end(): { passed: number; failures: Failure[]; skipped: string[] } {
     this.#parser.end();
-    return { passed: this.#passed, failures: this.#failures };
+    return { passed: this.#passed, failures: this.#failures, skipped: this.#skipped };
   }
 }
 

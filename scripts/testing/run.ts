@@ -81,7 +81,8 @@ export function summarize(outcomes: readonly Result[], { short = false } = {}): 
       `too long for npm test, over ${LONGEST_CPU_S} s of CPU time: ${label}; see CONTRIBUTING.md, Tests`,
     );
   }
-  for (const { label, failures, unsteady = [], output } of outcomes) {
+  for (const { label, passed, failures, skipped, unsteady = [], output } of outcomes) {
+    if (passed === 0 && failures.length === 0) console.log(`not run: ${label}: ${skipped.join('; ')}`);
     if (unsteady.length > 0)
       console.log(
         `unsteady: ${label}: ${unsteady.length} failed at first, none by itself: ${unsteady[0].name}`,

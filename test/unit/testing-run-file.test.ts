@@ -73,6 +73,11 @@ t.test('a file that says nothing has failed, whatever its exit code', async (t) 
   t.match(await run(t, killed), { failures: [{ name: /^(ended by SIGKILL after|.*(plan|test))/ }] });
 });
 
+t.test('a file that cannot run here has not failed, and says why', async (t) => {
+  const program = `import t from 'tap'; t.test('links', { skip: 'no namespaces here' }, () => {});`;
+  t.match(await run(t, program), { passed: 0, failures: [], skipped: ['links: no namespaces here'] });
+});
+
 if (process.platform === 'linux') {
   t.test('a process that a test leaves behind is named, and ended', async (t) => {
     const { passed, failures } = await run(t, LEAVES, { leaveMs: 200 });
