@@ -16,7 +16,7 @@ const MOST_AGAIN = 3;
 export interface RunOptions {
   readonly root: string;
   readonly compiled: (file: string) => string;
-  /** How many files run at a time; default: one more than there are cores, since tests wait, too. */
+  /** How many files run at a time; default: two more than there are cores, since tests wait, too. */
   readonly jobs?: number;
   /** Files that fail beside others are run once more, by themselves: those that pass then are named unsteady. */
   readonly again?: boolean;
@@ -50,7 +50,7 @@ export async function runAll(runs: readonly TestRun[], options: RunOptions): Pro
   };
   await lanes(
     runs.filter(({ alone }) => !alone),
-    options.jobs ?? availableParallelism() + 1,
+    options.jobs ?? availableParallelism() + 2,
   );
   await lanes(
     runs.filter(({ alone }) => alone),
