@@ -8,7 +8,7 @@ import { sizeClassOf } from '../../../src/core/policy/size-class.js';
 import { bulkLength, bulkSize } from '../../../src/core/resp/encode.js';
 import { cmd, makeSession } from '../../support/session-lab.js';
 
-const RUNS = { numRuns: 300, seed: 30_112_026 };
+const RUNS = { numRuns: 60, seed: 30_112_026 };
 const length = fc.oneof(fc.integer({ min: 0, max: 130 }), fc.integer({ min: 131, max: 12_000 }));
 const pairs = fc.array(fc.tuple(fc.integer({ min: 4, max: 300 }), length), { minLength: 2, maxLength: 12 });
 /** A command that is larger than what a session holds streams. */
