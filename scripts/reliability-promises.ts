@@ -288,9 +288,9 @@ export const PROMISES: readonly Subject[] = [
         promise:
           'SIGTERM and SIGINT: Spillway begins nothing new, answers every command that has begun, finishes transactions up to their EXEC, and exits with 0 within `limits.drainTimeout`.',
         tests: [
-          ['robustness/drain.test.ts', 'under load: answered is executed'],
-          ['robustness/drain.test.ts', 'each client is let go at its own boundary'],
-          ['robustness/drain.test.ts', 'a drain is over after limits.drainTimeout, with exit code 0'],
+          ['robustness/drain.test.ts', 'under load: every answered command was executed'],
+          ['robustness/drain.test.ts', 'each client is closed at its own boundary'],
+          ['robustness/drain.test.ts', 'a drain ends after limits.drainTimeout, with exit code 0'],
         ],
       },
       {
@@ -303,7 +303,7 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise: 'A second signal ends Spillway at once.',
-        tests: [['robustness/drain.test.ts', 'it ends at once']],
+        tests: [['robustness/drain.test.ts', 'the proxy ends at once']],
       },
       {
         promise: 'Under a long mixed load memory and descriptors stay flat, and no reply is wrong.',
