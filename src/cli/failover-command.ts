@@ -9,6 +9,7 @@ export function declareFailover(program: Command, inherited: <O extends object>(
     .allowExcessArguments(false)
     .summary('switch to a replica by Sentinel, without losing a write')
     .option('--dry-run', 'only print what a switch would do now')
+    .option('--pause-server', 'the primary also holds back writes that do not come through this proxy')
     .option('--json', 'print one JSON document')
     .addHelpText('after', FAILOVER_MANUAL)
     .action(async (own: FailoverOptions) => {

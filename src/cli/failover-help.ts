@@ -17,7 +17,9 @@ Description:
   If a replica needs too long in step 3, clients go on at the old primary, and nothing has changed.
   Other Spillways of the same primary follow the switch as they follow any other: they pause when
   Sentinel announces it. Clients that connect to Redis without Spillway can lose what they write
-  in that second.
+  until Sentinel demotes the old primary, some ten seconds. With --pause-server the old primary holds
+  back all writes meanwhile (CLIENT PAUSE), so nothing is lost there either: such clients wait, and
+  their connections end. If that is refused, clients go on, and nothing has changed.
 
   Sentinel chooses the replica: the one with the lowest replica-priority. --dry-run prints it, how
   far each replica is behind, and how long clients would wait.
@@ -32,5 +34,5 @@ Examples:
 
 Rights:
   The Sentinels' user also needs +sentinel|replicas, +sentinel|ckquorum and +sentinel|failover. The
-  user of upstream.url needs +info on the replicas as well.
+  user of upstream.url needs +info on the replicas as well, and for --pause-server +client.
 ${ASK_ENVIRONMENT}${exitStatusHelp('failover')}`;

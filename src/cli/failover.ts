@@ -10,6 +10,7 @@ import type { AskOptions } from './options.js';
 
 export interface FailoverOptions extends AskOptions {
   readonly dryRun?: boolean;
+  readonly pauseServer?: boolean;
 }
 
 const PATH = '/api/failover';
@@ -26,7 +27,10 @@ export async function failoverCommand(options: FailoverOptions, env: Environment
       process.stdout.write(`${json ? JSON.stringify(answer) : planText(answer.plan)}\n`);
       return ExitCode.OK;
     }
-    let { switch: run } = await client.post<{ switch: PlannedSwitchSnapshot }>(PATH, {});
+    let { switch: run } = await client.post<{ switch: PlannedSwitchSnapshot }>(
+      PATH,
+      options.pauseServer === true ? { pauseServer: true } : {},
+    );
     const { startedAt } = run;
     say(`clients wait; ${run.to} is to replace ${run.from}`);
     while (run.state === 'waiting' || run.state === 'switching') {

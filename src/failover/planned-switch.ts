@@ -2,6 +2,8 @@
 // the one switch that may go on, and what is known of the last one.
 // Invariants: no Sentinel is told to promote before the replicas that it may choose have everything that any client of this
 // Spillway was told is written; whatever fails before that, clients go on at the old primary.
+
+import { setTimeout as delay } from 'node:timers/promises';
 import type {
   PlannedSwitchSnapshot,
   SwitchPlanSnapshot,
@@ -17,6 +19,9 @@ const USUAL_PART_MS = 1300;
 const LONGEST_CATCH_UP_MS = 5000;
 /** Replicas that need longer while nobody waits would make clients wait for too long. */
 const LOOK_LIMIT_MS = 2000;
+/** Sentinel demotes the old primary some 10 s after the promotion. Until then it would acknowledge writes that are lost. */
+const DEMOTION_MS = 20_000;
+const DEMOTION_LOOK_MS = 200;
 const LEAST_PAUSE_MS = SENTINELS_PART_MS + 1000;
 
 export interface SwitchParts extends SwitchServersOptions {
@@ -40,6 +45,11 @@ export interface SwitchParts extends SwitchServersOptions {
   readonly said: (text: string, failed: boolean) => void;
 }
 
+export interface SwitchOptions {
+  /** The old primary holds back the writes of all its clients, also of those that do not come through this Spillway. */
+  readonly pauseServer?: boolean;
+}
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export class PlannedSwitch {
@@ -47,6 +57,7 @@ export class PlannedSwitch {
   private beginning = false;
   private closed = false;
   private servers: SwitchServers | undefined;
+  private serverPaused = false;
 
   constructor(private readonly parts: SwitchParts) {}
 
@@ -61,8 +72,8 @@ export class PlannedSwitch {
   }
 
   /** Begins a switch: resolves when clients wait. */
-  begin(): Promise<PlannedSwitchSnapshot | SwitchRefusal> {
-    return refusable(() => this.begun());
+  begin(options: SwitchOptions = {}): Promise<PlannedSwitchSnapshot | SwitchRefusal> {
+    return refusable(() => this.begun(options));
   }
 
   private async planned(): Promise<SwitchPlanSnapshot> {
@@ -90,7 +101,7 @@ export class PlannedSwitch {
     };
   }
 
-  private async begun(): Promise<PlannedSwitchSnapshot> {
+  private async begun({ pauseServer = false }: SwitchOptions): Promise<PlannedSwitchSnapshot> {
     if (this.beginning || this.goesOn) throw new SwitchError('a planned switch goes on already');
     this.beginning = true;
     const { servers } = await this.look().finally(() => {
@@ -109,7 +120,7 @@ export class PlannedSwitch {
     };
     this.servers = servers;
     this.parts.said(`a planned switch from ${this.last.from} to ${this.last.to} begins`, false);
-    void this.run(servers, settled);
+    void this.run(servers, settled, pauseServer);
     return { ...this.last };
   }
 
@@ -164,15 +175,21 @@ export class PlannedSwitch {
     }
   }
 
-  private async run(servers: SwitchServers, settled: Promise<boolean>): Promise<void> {
+  private async run(servers: SwitchServers, settled: Promise<boolean>, pauseServer: boolean): Promise<void> {
     const { parts } = this;
     try {
       if (!(await settled)) throw new SwitchError('a worker did not confirm the pause in time');
+      if (pauseServer) {
+        // If Spillway dies now, the server goes on by itself after this time.
+        this.serverPaused = true;
+        await servers.pauseWrites(this.catchUpLimitMs + SENTINELS_PART_MS);
+      }
       // Whatever was acknowledged until now is in what the primary has written.
       const replicaMs = await servers.caughtUp(this.catchUpLimitMs);
       if (!this.goesOn || this.last === undefined) return;
       this.last.replicaMs = Math.round(replicaMs);
       this.last.state = 'switching';
+      if (pauseServer) await servers.pauseWrites(DEMOTION_MS);
       await servers.promote();
       if (this.goesOn) parts.switching(servers.sentinel);
     } catch (error) {
@@ -193,8 +210,25 @@ export class PlannedSwitch {
   }
 
   private end(): void {
-    this.servers?.close();
+    const { servers, serverPaused, last } = this;
     this.servers = undefined;
+    this.serverPaused = false;
+    if (servers === undefined) return;
+    if (!serverPaused) servers.close();
+    else void this.unpause(servers, last?.state === 'done').finally(() => servers.close());
+  }
+
+  /** Lets the old primary execute writes again: at once, or once it is a replica, which refuses them. */
+  private async unpause(servers: SwitchServers, demoted: boolean): Promise<void> {
+    const { clock } = this.parts;
+    const since = clock();
+    try {
+      while (demoted && !(await servers.isDemoted().catch(() => true)) && clock() - since < DEMOTION_MS)
+        await delay(DEMOTION_LOOK_MS, undefined, { ref: false });
+      await servers.unpauseWrites();
+    } catch {
+      // It cannot be asked: the pause runs out by itself.
+    }
   }
 }
 

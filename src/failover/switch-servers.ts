@@ -98,6 +98,29 @@ export class SwitchServers {
     }
   }
 
+  /**
+   * The primary holds back the writes of all its clients for so long (CLIENT PAUSE, since Redis 6.2). Replication, INFO and the
+   * Sentinels' commands go on. @throws SwitchError when it refuses
+   */
+  async pauseWrites(milliseconds: number): Promise<void> {
+    await this.asked(this.source, nameOf(this.address), 'client', 'pause', String(milliseconds), 'WRITE');
+  }
+
+  /** On a connection of its own: with the demotion Sentinel ends all others. */
+  async unpauseWrites(): Promise<void> {
+    const connection = await this.open(this.address, this.options.serverLogin);
+    try {
+      await this.asked(connection, nameOf(this.address), 'client', 'unpause');
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** Whether the old primary is a replica by now. */
+  async isDemoted(): Promise<boolean> {
+    return (await this.replication(this.source, this.address)).get('role') === 'slave';
+  }
+
   /** Tells the Sentinel to promote a replica. Without an answer it may do so. @throws SwitchError when it refuses */
   async promote(): Promise<void> {
     const question = ['sentinel', 'failover', this.options.primary];

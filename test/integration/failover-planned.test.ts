@@ -12,6 +12,7 @@ import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY } from '../support/sentinel.js';
 import { withSentinelClients } from '../support/sentinel-clients.js';
+import { Writers } from '../support/sentinel-rig.js';
 import { until } from '../support/wait.js';
 
 async function cli({ adminPort }: TestProxy, ...args: string[]) {
@@ -81,6 +82,26 @@ t.test('a planned switch with Sentinels', async (t) => {
       t.ok(events.some(({ text }) => text.startsWith(`primary is now ${run.to}, was ${run.from}, paused `)));
     });
   }
+
+  await t.test('--pause-server: other proxies and direct clients lose nothing either', async (t) => {
+    const before = await lab.rig.settled();
+    let to = before;
+    const direct = new Writers(4, () => to, 'direct');
+    await direct.more(50);
+    const { primary, played } = await lab.switched(1, { pauseServer: true });
+    to = primary;
+    await direct.more(50);
+    await direct.stop();
+    t.same(await direct.lostOn(primary), [], `of ${direct.acknowledged.length} writes of direct clients`);
+    for (const { pool, workers, lost, acknowledged } of played)
+      t.same(lost, [], `of ${acknowledged} writes, ${pool} pooling, workers ${workers}`);
+    const old = withIoredis(t, before);
+    await until(async () => /^role:slave/m.test(await old.info('replication')), { timeoutMs: 60_000 });
+    // Its writes are no longer held back, but refused.
+    await until(async () => /READONLY/.test(String(await old.set('k', 'v').catch(String))), {
+      timeoutMs: 30_000,
+    });
+  });
 
   for (const asked of [0, 1]) {
     const { variant, proxy } = lab.proxies[asked] as (typeof lab.proxies)[number];

@@ -128,10 +128,10 @@ export class FailoverLab {
   }
 
   /** `spillway failover`, by one of the proxies: a number of `proxies`. */
-  switched(asked: number): Promise<EventOutcome> {
+  switched(asked: number, options: { readonly pauseServer?: boolean } = {}): Promise<EventOutcome> {
     return this.play(async (primary) => {
       const { proxy } = this.proxies[asked] as Through;
-      const begun = (await proxy.post('/api/failover', {})) as { switch?: unknown };
+      const begun = (await proxy.post('/api/failover', { ...options })) as { switch?: unknown };
       if (begun.switch === undefined) throw new Error(JSON.stringify(begun));
       await until(
         async () => {

@@ -26,7 +26,7 @@ export interface PlannedFailover {
   /** The one that goes on, or the last one. */
   readonly snapshot: PlannedSwitchSnapshot | null;
   plan(): Promise<SwitchPlanSnapshot | SwitchRefusal>;
-  begin(): Promise<PlannedSwitchSnapshot | SwitchRefusal>;
+  begin(options: { readonly pauseServer?: boolean }): Promise<PlannedSwitchSnapshot | SwitchRefusal>;
 }
 
 /** The sources of the admin server. A request calls each source that it needs once. */
