@@ -9,6 +9,7 @@ import { withProxyProcess } from '../support/proxy-process.js';
 import { connectRaw, doors, type RawClient } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
+import { descriptors, starve } from './bound/proc.js';
 
 /** To start at all takes some 140: Node reads many of the program’s files at a time. */
 const OPEN_FILES = 256;
@@ -149,6 +150,60 @@ for (const workers of [1, 2]) {
     t.notMatch(proxy.log(), /"level":(50|60)/);
     for (const client of [...served, look]) client.destroy();
   });
+}
+
+for (const { workers, pool } of MODES) {
+  t.test(
+    `workers ${workers}, pool ${pool}: no descriptor left for a while`,
+    { timeout: 120_000 },
+    async (t) => {
+      const proxy = await withProxyProcess(t, {
+        config: { upstream: { url: `redis://127.0.0.1:${redis.port}`, pool }, workers },
+      });
+      const figures = async (): Promise<ConnectionSnapshot> => await proxy.admin('/api/connections');
+      const pids = (await proxy.admin('/api/workers')).workers.map(({ pid }) => pid);
+      const all = [...new Set([proxy.pid, ...pids])];
+      // Connected all the time, one to each worker.
+      const standing = await Promise.all(Array.from({ length: 2 * workers }, () => connectRaw(proxy.port)));
+      const isServed = async (): Promise<void> => {
+        for (const client of standing) t.equal(String(await client.call('PING')), '+PONG\r\n');
+      };
+      await isServed();
+      // The admin server keeps a connection of the test's.
+      const before = all.map((pid) => descriptors(pid) + (pid === proxy.pid ? 1 : 0));
+      for (const starved of [all, pids, [proxy.pid]]) {
+        for (const spare of [0, 1, 2]) {
+          const feed = starved.map((pid) => starve(pid, spare));
+          // More than one for each worker: a client that it could not take must not be the last that it is given.
+          const come = async (): Promise<void> => {
+            const client = await connectRaw(proxy.port).catch(() => undefined);
+            // With command pooling it has a connection of its own from now on.
+            const answer = await client?.call('WATCH', 'key').catch(() => client.peek());
+            t.match(String(answer ?? ''), /^(\+OK\r\n|-ERR max number of clients reached\r\n|)$/);
+            client?.destroy();
+          };
+          for (let i = 0; i < 3 * workers; i++) await come();
+          await isServed();
+          for (const end of feed) end();
+          await until(async () => {
+            const client = await connectRaw(proxy.port).catch(() => undefined);
+            const reply = await client?.call('PING').catch(() => undefined);
+            client?.destroy();
+            return String(reply) === '+PONG\r\n';
+          });
+          const next = await Promise.all(Array.from({ length: 4 * workers }, () => connectRaw(proxy.port)));
+          for (const client of next) t.equal(String(await client.call('GET', 'nothing')), '$-1\r\n');
+          for (const client of next) client.destroy();
+          await until(async () => (await figures()).clients === standing.length);
+        }
+      }
+      t.match(await proxy.admin('/api/workers'), { running: workers, restarts: 0, silent: 0 });
+      await until(() => all.every((pid, i) => descriptors(pid) <= (before[i] ?? 0)), {
+        describe: () => `no descriptor more: ${before} before, ${all.map(descriptors)} now`,
+      });
+      for (const client of standing) client.destroy();
+    },
+  );
 }
 
 t.test(

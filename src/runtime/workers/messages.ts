@@ -121,6 +121,8 @@ export type ToWorker =
     }
   /** Comes with a socket. The next one is sent when the worker has confirmed this one. */
   | { readonly type: 'client' }
+  /** How many clients were sent before this: one of them that has not come is lost. */
+  | { readonly type: 'handed'; readonly clients: number }
   | { readonly type: 'pressure'; readonly state: PressureState; readonly known: GrowthKnown }
   | { readonly type: 'growth'; readonly known: GrowthKnown }
   /** The next one is sent when the worker has confirmed this one. No client overtakes it. */

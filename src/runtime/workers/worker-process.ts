@@ -66,6 +66,7 @@ export class WorkerProcess {
   private handedAt = 0;
   private taken = 0;
   private closed = 0;
+  private askingAfter: NodeJS.Timeout | undefined;
   private usage: Usage | undefined;
   /** The config that it uses, the one sent and not confirmed yet, and the one that it must use next. */
   private config: EffectiveConfig;
@@ -106,6 +107,7 @@ export class WorkerProcess {
       if (how === undefined || this.child.connected) return;
       this.isReady = false;
       clearInterval(this.tellingAgain);
+      clearTimeout(this.askingAfter);
       this.waits.settle(true);
       events.gone(this, how);
     };
@@ -139,9 +141,20 @@ export class WorkerProcess {
   hand(client: Socket): void {
     this.handed++;
     this.handedAt = performance.now();
+    this.askAfterClient();
     this.child.send({ type: 'client' } satisfies ToWorker, client, { keepOpen: false }, (error) => {
       if (error !== null) client.destroy();
     });
+  }
+
+  /** A client that has been on its way for long may have been lost. The worker learns of that by what is sent behind it. */
+  private askAfterClient(): void {
+    this.askingAfter ??= setTimeout(() => {
+      this.askingAfter = undefined;
+      if (this.handed === this.taken) return;
+      this.post({ type: 'handed', clients: this.handed });
+      this.askAfterClient();
+    }, LATE_MS).unref();
   }
 
   post(message: ToWorker): void {

@@ -83,6 +83,9 @@ export class Worker {
       case 'client':
         this.accept(socket);
         break;
+      case 'handed':
+        this.missed(message.clients - this.taken);
+        break;
       case 'pressure':
         this.adoptPressure(message);
         break;
@@ -178,6 +181,15 @@ export class Worker {
     this.taken++;
     if (socket === undefined) this.closed++;
     else this.plane.clients.accept(socket);
+    this.clientsChanged();
+  }
+
+  /** Node gives up a socket that comes to a process without a free descriptor, and sends what was behind it. */
+  private missed(clients: number): void {
+    if (clients === 0) return;
+    this.taken += clients;
+    this.closed += clients;
+    this.log.error({ clients }, 'could not take over a client: the process may not open more files');
     this.clientsChanged();
   }
 

@@ -50,3 +50,14 @@ export function raiseDescriptorLimit(pid: number, wanted: number): number {
   }
   return descriptorLimit(pid);
 }
+
+/** From now on it may open no more than `spare` further descriptors. Returns what gives it back those that it had. */
+export function starve(pid: number, spare = 0): () => void {
+  const limit = descriptorLimit(pid);
+  const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let below = 0;
+  for (let left = spare; used.has(below) || left-- > 0; ) below++;
+  const set = (soft: number): unknown => execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]);
+  set(below);
+  return () => set(limit);
+}
