@@ -186,7 +186,8 @@ export class Worker {
 
   /** Node gives up a socket that comes to a process without a free descriptor, and sends what was behind it. */
   private missed(clients: number): void {
-    if (clients === 0) return;
+    // More may have come since it was sent.
+    if (clients <= 0) return;
     this.taken += clients;
     this.closed += clients;
     this.log.error({ clients }, 'could not take over a client: the process may not open more files');

@@ -2,13 +2,15 @@
 // connection could not be made. Only then does it close the client's connection: by then the data port is closed if the server
 // refuses, so a client that reconnects at once meets a closed port, not a proxy that loses its commands. With workers the
 // refusal is only on its way to the data port.
-// Owns at most one connection that asks, one that probes, and two timers. All questions of one turn of the event loop share one
-// connection. It uses plain TCP or a unix socket, even if clients' connections use TLS.
+// Owns at most one connection that asks, one that takes long, one that probes, and their timers. All questions of one turn of the
+// event loop share one connection. It uses plain TCP or a unix socket, even if clients' connections use TLS.
 //
 //   accepts ── a connection is refused ─▶ refuses: probes every LOOK_EVERY_MS ── one is made ─▶ accepts
 //      └── one fails for another reason ─▶ asked: `trouble` says why, and it is asked again each second
 //
-// Only a refusal shows that nobody listens. A timeout or a lost route says nothing about the server.
+// Only a refusal shows that nobody listens. A timeout or a lost route says nothing about the server. Whoever asks waits for
+// ANSWER_LIMIT_MS at most, but trouble is only what a client's connection would meet too: one that takes longer, by a slow
+// resolver or an address before the right one that does not answer, goes on for upstream.connectTimeout.
 import net from 'node:net';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { asOne, type Endpoint, target } from './upstream-socket.js';
@@ -46,6 +48,8 @@ export class UpstreamHealth {
   private waiting: (() => void)[] = [];
   private asks = false;
   private question: net.Socket | undefined;
+  /** Nobody waits for it any longer, and it has yet to be made. */
+  private slow: net.Socket | undefined;
   private probe: net.Socket | undefined;
   private looking: NodeJS.Timeout | undefined;
   private doubting: NodeJS.Timeout | undefined;
@@ -92,6 +96,7 @@ export class UpstreamHealth {
     clearTimeout(this.looking);
     clearTimeout(this.doubting);
     this.question?.destroy();
+    this.slow?.destroy();
     this.probe?.destroy();
   }
 
@@ -121,16 +126,40 @@ export class UpstreamHealth {
       done(known);
       return;
     }
-    const socket = net.connect({ ...target(this.upstream), timeout: ANSWER_LIMIT_MS }).unref();
+    const { connectTimeoutMs } = this.upstream;
+    const socket = net.connect({ ...target(this.upstream), timeout: connectTimeoutMs }).unref();
     this.question = socket;
-    let trouble: string | undefined = `it has accepted no connection for ${ANSWER_LIMIT_MS} ms`;
+    let trouble: string | undefined = `it has accepted no connection for ${connectTimeoutMs} ms`;
+    let isDone = false;
+    const tell = (): void => {
+      clearTimeout(limit);
+      if (this.question === socket) this.question = undefined;
+      if (!isDone) {
+        isDone = true;
+        done(known);
+      }
+    };
     const end = (): void => {
       known = true;
       socket.destroy();
     };
+    const limit = setTimeout(() => {
+      if (!socket.connecting) end();
+      else {
+        known = true;
+        // An earlier one that takes long will show what this one would.
+        if (this.slow === undefined) this.slow = socket;
+        else {
+          trouble = this.trouble;
+          socket.destroy();
+        }
+        tell();
+      }
+    }, ANSWER_LIMIT_MS).unref();
     socket.on('connect', () => {
       trouble = undefined;
-      socket.write(QUIT);
+      if (isDone) end();
+      else socket.write(QUIT);
     });
     socket.on('data', (bytes: Buffer) => {
       const words = bytes.toString('latin1');
@@ -148,10 +177,10 @@ export class UpstreamHealth {
       this.report(error);
     });
     socket.on('close', () => {
-      this.question = undefined;
+      if (this.slow === socket) this.slow = undefined;
       this.trouble = this.refuses ? undefined : trouble;
       if (this.trouble !== undefined) this.doubt();
-      done(known);
+      tell();
     });
   }
 

@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import net from 'node:net';
 import t, { type Test } from 'tap';
 import { UpstreamHealth } from '../../../src/wire/upstream/upstream-health.js';
@@ -69,6 +70,58 @@ t.test('waiters learn when the check closes', async (t) => {
   check.close();
   await Promise.all([told, ask()]);
   t.equal(sockets.size, 1);
+});
+
+t.test('a connection that takes long keeps nobody waiting, and is no trouble once it is made', async (t) => {
+  let made = 0;
+  const server = net.createServer((socket) => {
+    made++;
+    socket.on('error', () => {});
+  });
+  const port = await listen(server);
+  const { lookup } = dns;
+  const asked: (() => void)[] = [];
+  t.teardown(() => Object.assign(dns, { lookup }));
+  Object.assign(dns, {
+    lookup: (_: string, __: object, answer: (error: null, found: dns.LookupAddress[]) => void) =>
+      asked.push(() => answer(null, [{ address: '127.0.0.1', family: 4 }])),
+  });
+  const check = new UpstreamHealth(
+    { host: 'slow.test', port, connectTimeoutMs: 60_000 },
+    { refused: () => {} },
+  );
+  t.teardown(() => {
+    check.close();
+    server.close();
+  });
+  for (let i = 0; i < 3; i++) {
+    await new Promise<void>((then) => check.afterwards(then));
+    t.equal(check.trouble, undefined);
+  }
+  t.equal(asked.length, 3);
+  for (const answer of asked) answer();
+  await until(() => made === 1);
+  t.equal(check.trouble, undefined, 'the others were given up');
+});
+
+t.test('a connection that is not made in upstream.connectTimeout is trouble', async (t) => {
+  const { lookup } = dns;
+  // Nothing else keeps the process alive.
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => {
+    clearInterval(alive);
+    Object.assign(dns, { lookup });
+  });
+  Object.assign(dns, { lookup: () => {} });
+  const check = new UpstreamHealth(
+    { host: 'silent.test', port: 1, connectTimeoutMs: 400 },
+    { refused: () => {} },
+  );
+  t.teardown(() => check.close());
+  await new Promise<void>((then) => check.afterwards(then));
+  t.equal(check.trouble, undefined, 'not yet');
+  await until(() => check.trouble !== undefined);
+  t.equal(check.trouble, 'it has accepted no connection for 400 ms');
 });
 
 /** A server that says `words` to each connection, or takes none, and what is known of it where that decides. */
