@@ -182,7 +182,7 @@ for (const { workers, pool } of MODES) {
             t.match(String(answer ?? ''), /^(\+OK\r\n|-ERR max number of clients reached\r\n|)$/);
             client?.destroy();
           };
-          for (let i = 0; i < 3 * workers; i++) await come();
+          for (let i = 0; i < 6 * workers; i++) await come();
           await isServed();
           for (const end of feed) end();
           await until(async () => {

@@ -137,14 +137,17 @@ export class WorkerProcess {
     return !this.isReady || (this.handed > this.taken && now - this.handedAt >= LATE_MS);
   }
 
-  /** Sends the client to the worker. canTake must hold. */
+  /**
+   * Sends the client to the worker. canTake must hold. It is kept open here until it is sent: else Node sends it again when the
+   * worker has no descriptor for it, the worker confirms it twice, and the second confirmation ends this process (Node 20).
+   */
   hand(client: Socket): void {
     this.handed++;
     this.handedAt = performance.now();
     this.askAfterClient();
-    this.child.send({ type: 'client' } satisfies ToWorker, client, { keepOpen: false }, (error) => {
-      if (error !== null) client.destroy();
-    });
+    this.child.send({ type: 'client' } satisfies ToWorker, client, { keepOpen: true }, () =>
+      client.destroy(),
+    );
   }
 
   /** A client that has been on its way for long may have been lost. The worker learns of that by what is sent behind it. */
