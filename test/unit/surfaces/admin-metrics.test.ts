@@ -99,7 +99,14 @@ const memory: MemorySnapshot = {
   briefMostBytes: 88,
   rehearsal: null,
   eviction: {
-    ...{ startShare: 0.78, stopShare: 0.76, phase: 'unable', active: true, holding: false, trouble: 'no UNLINK' },
+    ...{
+      startShare: 0.78,
+      stopShare: 0.76,
+      phase: 'unable',
+      active: true,
+      holding: false,
+      trouble: 'no UNLINK',
+    },
     ...{ byAgeAlone: false, evictableBytes: 64_000 },
     ring: { keys: 640, bytes: 65_000, capacityBytes: 66_000, dropped: 67 },
     rules: [{ rule: 'cache', keys: 641, bytes: 64_001, oldestSeconds: 62 }],
