@@ -1,15 +1,17 @@
 // The tables of `spillway analyze`. Draws; reads nothing.
 import { bytesText, countText, percentText, printable, quoted } from '../core/words.js';
-import type { Analysis, GroupAnalysis } from '../tools/analyze/analysis.js';
+import type { Analysis } from '../tools/analyze/analysis.js';
 import { spanText } from '../tools/analyze/bands.js';
 import type { Estimate } from '../tools/analyze/estimate.js';
+import { type Bundle, bundlesOf } from '../tools/init/bundles.js';
 import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
 
 export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): string {
   const { groups } = analysis;
-  const shown = groups.slice(0, top);
-  const more = groups.length - shown.length;
+  const bundles = bundlesOf(groups);
+  const shown = bundles.slice(0, top);
+  const more = bundles.length - shown.length;
   const notes = analysis.notes.map((note) => paint('yellow', printable(note)));
   if (groups.length === 0) return [...head(analysis, paint), 'There are no keys.', ...notes].join('\n');
   return [
@@ -20,7 +22,9 @@ export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): str
     '',
     ttlTable(analysis, paint),
     ttlCostText(analysis),
-    ...(shown.some(({ types }) => Object.keys(types).length > 0) ? ['', detailTable(shown, paint)] : []),
+    ...(shown.some(({ group: { types } }) => Object.keys(types).length > 0)
+      ? ['', detailTable(shown, paint)]
+      : []),
     ...(Object.keys(analysis.biggest).length > 0 ? ['', biggestTable(analysis, paint)] : []),
     ...notes,
   ].join('\n');
@@ -41,15 +45,16 @@ function head({ keys, memory, seconds, partial, sampled, servers }: Analysis, pa
   ];
 }
 
-function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Analysis, paint: Paint): string {
+function groupTable(bundles: readonly Bundle[], { sampled, partial }: Analysis, paint: Paint): string {
   const bounded = sampled || partial;
   const table = new Columns(
     ['group', 'keys', 'bytes', ...(bounded ? ['between'] : []), 'share', 'average', 'largest', 'no TTL'],
     paint,
   );
-  for (const { name, by, keys, bytes, share, averageBytes, largestBytes, withoutTtl } of groups) {
+  for (const bundle of bundles) {
+    const { keys, bytes, share, averageBytes, largestBytes, withoutTtl } = bundle.group;
     table.push([
-      by === 'rule' ? `${shortName(name)} (rule)` : shortName(name),
+      nameOf(bundle),
       countText(keys.estimate),
       bytesText(bytes.estimate),
       ...(bounded ? [bytesBetween(bytes)] : []),
@@ -60,6 +65,11 @@ function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Anal
     ]);
   }
   return table.toString();
+}
+
+function nameOf({ group: { name, by }, members }: Bundle): string {
+  if (by === 'rule') return `${shortName(name)} (rule)`;
+  return members.length > 1 ? `${shortName(name)} (${countText(members.length)} patterns)` : shortName(name);
 }
 
 /** How much memory becomes free, and when. */
@@ -88,13 +98,14 @@ export function ttlCostText({
   return `TTLs for all keys without one would themselves take up to ${bytesText(ttlBytes)} of memory${after}.`;
 }
 
-function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {
+function detailTable(bundles: readonly Bundle[], paint: Paint): string {
   const table = new Columns(['group (from a part of the keys)', 'types', 'encodings', 'idle'], paint);
-  for (const { name, types, encodings, idle } of groups) {
+  for (const bundle of bundles) {
+    const { types, encodings, idle } = bundle.group;
     const longest = idle
       .filter(({ share }) => share > 0)
       .map(({ band, share }) => `${band} ${percentText(share)}`);
-    table.push([shortName(name), shares(types), shares(encodings), longest.join(', ')]);
+    table.push([nameOf(bundle), shares(types), shares(encodings), longest.join(', ')]);
   }
   return table.toString();
 }

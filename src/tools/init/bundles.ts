@@ -1,5 +1,5 @@
 // Bundles: patterns that differ only in their second word, such as fifteen named queues, languages or tenants, become one
-// pattern if they are alike. In `app:kind:id` the second word says what kind of key it is and so which TTL it
+// pattern if they are alike, in the rules of init and in the tables of analyze. In `app:kind:id` the second word says what kind of key it is and so which TTL it
 // needs: such patterns stay apart. Pure.
 // Invariants: all patterns that begin with a bundle's first word are alike in type, in TTLs and in what their names suggest;
 // a pattern that holds many keys or much memory keeps its own rule.
@@ -77,23 +77,46 @@ function spread(values: readonly number[]): number {
 function together(name: string, bundle: readonly GroupAnalysis[]): GroupAnalysis {
   const [first] = bundle as [GroupAnalysis];
   const add = (of: (group: GroupAnalysis) => number) => bundle.reduce((sum, group) => sum + of(group), 0);
+  const most = (of: (group: GroupAnalysis) => number) => Math.max(...bundle.map(of));
   const estimate = (of: 'keys' | 'bytes' | 'withoutTtl') => ({
     estimate: add((group) => group[of].estimate),
     low: add((group) => group[of].low),
     high: add((group) => group[of].high),
   });
+  const keys = estimate('keys');
+  /** The mean of a share that each group has, by its keys. */
+  const mean = (of: (group: GroupAnalysis) => number) =>
+    add((group) => group.keys.estimate * of(group)) / Math.max(1, keys.estimate);
+  const longest = most(({ longestTtlSeconds }) => longestTtlSeconds ?? 0);
   return {
-    ...first,
     name,
+    by: first.by,
     db: bundle.every(({ db }) => db === first.db) ? first.db : null,
-    keys: estimate('keys'),
+    keys,
     bytes: estimate('bytes'),
-    withoutTtl: estimate('withoutTtl'),
     share: add(({ share }) => share),
+    averageBytes: mean(({ averageBytes }) => averageBytes),
+    largestBytes: most(({ largestBytes }) => largestBytes),
+    withoutTtl: estimate('withoutTtl'),
+    withoutTtlBytes: add(({ withoutTtlBytes }) => withoutTtlBytes),
+    longestTtlSeconds: longest === 0 ? null : longest,
     ttl: first.ttl.map((band, i) => ({
       ...band,
       keys: add(({ ttl }) => ttl[i]?.keys ?? 0),
       bytes: add(({ ttl }) => ttl[i]?.bytes ?? 0),
     })),
+    types: meansOf(bundle, mean, 'types'),
+    encodings: meansOf(bundle, mean, 'encodings'),
+    idle: first.idle.map(({ band }, i) => ({ band, share: mean(({ idle }) => idle[i]?.share ?? 0) })),
   };
+}
+
+function meansOf(
+  bundle: readonly GroupAnalysis[],
+  mean: (of: (group: GroupAnalysis) => number) => number,
+  what: 'types' | 'encodings',
+): Record<string, number> {
+  const names = new Set(bundle.flatMap((group) => Object.keys(group[what])));
+  const means = [...names].map((name): [string, number] => [name, mean((group) => group[what][name] ?? 0)]);
+  return Object.fromEntries(means.sort(([, a], [, b]) => b - a));
 }
