@@ -35,7 +35,6 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
     until(async () => (await state()).state === wanted, { timeoutMs: 30_000, describe: `state ${wanted}` });
 
   await becomes('observing');
-  const { since } = await state();
   const client = await withRaw(t, proxy.port);
   t.match(
     String(await client.call('PROXY', 'INFO')),
@@ -77,6 +76,7 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
   await control.call('CONFIG', 'SET', 'maxmemory', '100mb');
   await until(async () => !(await stats()).includes('would be refused'), { timeoutMs: 30_000 });
 
+  const { since } = await state();
   writeFileSync(proxy.file, '{ "mdoe": 1 }');
   proxy.signal('SIGHUP');
   await becomes('config-error');
