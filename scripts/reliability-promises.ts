@@ -241,6 +241,11 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise:
+          'A process that has no free descriptor for a client, the primary or a worker, closes that client. Connected clients are served meanwhile, and all new ones as soon as there are descriptors again.',
+        tests: [['robustness/open-files.test.ts', 'no descriptor left for a while']],
+      },
+      {
+        promise:
           'A client that disconnects in the middle of a command leaves nothing written and nothing open.',
         tests: [['robustness/links-clients.test.ts', 'clients that leave']],
       },
