@@ -39,6 +39,7 @@ Environment:
   Flags override variables, variables override the file. An empty variable counts as not set.
   SPILLWAY_CONFIG                      as --config
   SPILLWAY_LISTEN                      as --listen
+  SPILLWAY_SENTINEL_LISTEN             as sentinelListen
   SPILLWAY_UPSTREAM                    as --upstream
   SPILLWAY_TLS_CERT                    as --tls-cert
   SPILLWAY_TLS_KEY                     as --tls-key
@@ -61,4 +62,6 @@ Environment:
   SPILLWAY_UPSTREAM_PASSWORD_FILE      the same, read from a file (a mounted secret)
   SPILLWAY_SENTINEL_PASSWORD           password of the Sentinels themselves, with redis-sentinel://
   SPILLWAY_SENTINEL_PASSWORD_FILE      the same, read from a file
+  SPILLWAY_SENTINEL_LISTEN_PASSWORD    password that clients of sentinelListen must give
+  SPILLWAY_SENTINEL_LISTEN_PASSWORD_FILE   the same, read from a file
 ${exitStatusHelp('run')}`;

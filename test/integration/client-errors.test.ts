@@ -31,6 +31,9 @@ const ERROR_TEXT =
 /** Texts that Spillway recognizes in what a server sends, and never sends itself. */
 const RECOGNISED = new Set(['-ERR Protocol error', '-ERR max number of clients']);
 
+/** It answers as a Sentinel does, at an address of its own: its errors are compared with a real Sentinel's. */
+const SENTINEL_ENDPOINT = path.join('surfaces', 'sentinel', path.sep);
+
 t.test('no other place in src has the text of an error reply', async (t) => {
   const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
@@ -38,7 +41,7 @@ t.test('no other place in src has the text of an error reply', async (t) => {
   const found: string[] = [];
   for (const name of files) {
     const file = path.join(SRC, name);
-    if (file === TABLE) continue;
+    if (file === TABLE || name.startsWith(SENTINEL_ENDPOINT)) continue;
     const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest);
     const visit = (node: ts.Node): void => {
       const isText =

@@ -2,6 +2,7 @@
 // redis_py_cases.py; here they are played and compared. One python for each side: starting one takes long.
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { POOL } from '../../support/proxy.js';
 import { type ClientCase, playCases } from './cases.js';
 import { Program } from './program.js';
 import { ensurePythonRedis } from './python-redis.js';
@@ -44,6 +45,8 @@ class Player {
     let answer = await this.answer();
     if (answer.kill) {
       await this.side.redis.kill('SIGKILL');
+      // Else the client may send on a connection that the proxy is about to end. With command pooling an idle one is kept.
+      if (POOL === 'session') await this.side.quiet();
       await this.side.revive();
       this.#program.write('done\n');
       answer = await this.answer();
