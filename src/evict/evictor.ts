@@ -28,6 +28,8 @@ const READ_MS = 25;
 const IDLE_MS = 500;
 /** An older reading no longer counts. */
 const STALE_MS = 5000;
+/** A connection that is lost is usually back within this time; if memory grows much meanwhile, the pace says so. */
+const TROUBLED_MS = 1000;
 /** At the start clients wait no longer than this for random keys. */
 const READY_MS = 1000;
 
@@ -56,6 +58,8 @@ export class Evictor {
   private observedBefore = 0;
   private lastUsed = 0;
   private isNear = false;
+  /** Infinity: nothing keeps it from its work. */
+  private troubledSince = Number.POSITIVE_INFINITY;
 
   constructor(private readonly options: EvictorOptions) {
     const { marks, rules, clock, log, endpoint, proxies, onEvicted, onGone, knows } = options;
@@ -187,7 +191,8 @@ export class Evictor {
   }
 
   private get holding(): boolean {
-    return this.pace.held && this.trouble === undefined && this.enforces;
+    const { clock } = this.options;
+    return this.pace.held && this.enforces && clock() - this.troubledSince < TROUBLED_MS;
   }
 
   /** What the rings know, and what SCAN will find. */
@@ -231,6 +236,8 @@ export class Evictor {
     if (due > 0 || wouldBeDue > 0 || now - this.orderedAt >= IDLE_MS) {
       this.orderedAt = now;
       hands.order(this.enforces ? due - scanned : undefined, wouldBeDue, this.pace.urgent);
+      // It may not be needed for long, and must not look broken until then.
+      if (this.scanned.trouble !== undefined) this.scanned.tend();
     }
     this.orderForBudgets();
     const facts = { slots: this.evicting, usedBytes: this.lastUsed, unlinked: this.scanned.freed };
@@ -239,7 +246,9 @@ export class Evictor {
       this.askedFor = now;
       pollSoon();
     }
-    this.troubles.see(this.trouble);
+    const { trouble } = this;
+    this.troubledSince = trouble === undefined ? Number.POSITIVE_INFINITY : Math.min(now, this.troubledSince);
+    this.troubles.see(trouble);
     onEvictable(this.holding ? this.evictableBytes : 0);
   }
 
@@ -256,7 +265,7 @@ export class Evictor {
    */
   private scanFor(bytes: number, { dry, stock, ring }: Progress): number {
     const ready = this.scan.seek(dry ? undefined : this.markOf(stock, ring.dropped));
-    if (bytes > 0 || !dry) this.scan.walkOn();
+    if (bytes > 0 || !dry || !this.scan.finds) this.scan.walkOn(this.pace.urgent);
     if (dry && bytes > 0) {
       this.scanned.free(bytes);
       return 0;

@@ -29,6 +29,11 @@ export interface PaceReading {
 const HELD_WITHIN = 0.07;
 /** From here on it counts as held again. */
 const HELD_AGAIN = 0.04;
+/**
+ * At the first reading memory may be far above the start, because nobody has made room before. Then the mark counts as held while
+ * memory is below the first share and falls: it is not above its lowest point by more than the second share.
+ */
+const FALLING = { below: 0.97, rise: 0.01 } as const;
 /** The excess at a start is freed within this time; near the upper end at once. */
 const CALM_MS = 400;
 /** A rest of this share of the limit is freed as fast as this much. */
@@ -57,6 +62,8 @@ export class Pace {
   private learnt: { readonly at: number; readonly used: number; readonly flow: Flow } | undefined;
   private lookedAt = Number.NEGATIVE_INFINITY;
   private cameAt = 0;
+  /** The lowest share of the limit since the first reading, while memory falls; 0: that is over. */
+  private lowest = 0;
 
   constructor(
     private marks: Marks,
@@ -71,6 +78,7 @@ export class Pace {
   /** A reading has come; `flow` as of when it was requested. `pendingBytes`: what the server still has to free, by estimate. */
   take(reading: PaceReading, flow: Flow, pendingBytes: number, now: number): void {
     this.learn(reading.usedBytes, flow, now);
+    if (reading.limitBytes !== this.reading?.limitBytes) this.lowest = Number.POSITIVE_INFINITY;
     this.reading = { ...reading, usedBytes: Math.max(0, reading.usedBytes - pendingBytes) };
     this.atReading = flow;
   }
@@ -104,7 +112,8 @@ export class Pace {
     const used = this.usedBytes(flow);
     const share = used / limit;
     const { start, stop } = this.marks;
-    this.held = share <= start + (this.held ? HELD_WITHIN : HELD_AGAIN);
+    const isNear = share <= start + (this.held ? HELD_WITHIN : HELD_AGAIN);
+    this.held = this.isFalling(share, isNear) || isNear;
     this.urgent = share > start + URGENT;
     if (share > start) this.active = true;
     else if (share <= stop && this.readShare <= stop + UNSHARP) this.active = false;
@@ -115,6 +124,12 @@ export class Pace {
     const came = this.factor * this.cameSince(flow);
     const part = Math.max(over, LEAST_OVER * limit) * Math.min(1, elapsed / CALM_MS);
     return Math.min(over, Math.max(0, came) + part);
+  }
+
+  private isFalling(share: number, isNear: boolean): boolean {
+    if (isNear || share > FALLING.below || share > this.lowest + FALLING.rise) this.lowest = 0;
+    else this.lowest = Math.min(this.lowest, share);
+    return this.lowest > 0;
   }
 
   private get readShare(): number {

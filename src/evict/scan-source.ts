@@ -1,8 +1,9 @@
 // Finds keys that no ring knows: from before the start, written by others, or forgotten by a full ring. Walks over all keys by
 // SCAN, page by page, keeps the idlest of those whose rule has evict, and hands them out: rules of the lowest priority first,
 // then the idlest keys. While the rings have keys, it hands out only keys that come before those.
-// Invariants: at most POOL keys are kept; SCAN passes at most PAGE_KEYS keys each PAGE_MS, and only while keys are wanted; a
-// key that was used after it was found is not unlinked, because the unlinker asks again.
+// Invariants: at most POOL keys are kept; SCAN passes at most PAGE_KEYS keys each PAGE_MS, and only while keys are wanted (in a
+// hurry one page follows the other, as long as they have such keys); a key that was used after it was found is not unlinked,
+// because the unlinker asks again.
 import type { RuleSet } from '../core/policy/rule-set.js';
 import { encodeCommand } from '../core/resp/encode.js';
 import { MOST_EXAMINED, parseDatabases } from '../memory/reading.js';
@@ -25,9 +26,14 @@ export interface ScanOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
 const POOL = 4096;
 const PAGE_KEYS = 500;
 const PAGE_MS = 25;
+/** In a hurry pages with fewer keys to be evicted are not worth their cost. */
+const WORTH_KEYS = PAGE_KEYS / 20;
 /** How long the next walk waits: after a walk that found nothing; and while the rings have keys and forget none. */
 const AFTER_NOTHING_MS = 30_000;
 const AFTER_ALL_KNOWN_MS = 600_000;
+/** After a failure it tries again soon; only if that lasts does it no longer count on finding keys. */
+const AFTER_FAILURE_MS = 500;
+const FAILING_MS = 2000;
 /** Idle seconds for a count of uses: they only need to order keys. */
 const IDLE_OF_FREQ = 255;
 
@@ -52,19 +58,25 @@ export class ScanSource implements KeySource {
   private readonly links = new Map<number, Link>();
   private left: number[] = [];
   private cursor = '0';
-  /** Keys that come before those of the rings. */
+  /** Keys that may be evicted, and of these the keys that come before those of the rings. */
+  private inWalk = 0;
   private dueInWalk = 0;
   /** undefined: the rings have no key. */
   private mark: RingMark | undefined;
   private droppedBefore = 0;
   private pageAt = Number.NEGATIVE_INFINITY;
+  private hurries = false;
+  /** Keys to be evicted in the last page. */
+  private inPage = 0;
   private nothingUntil = Number.NEGATIVE_INFINITY;
+  /** After a failure. */
+  private retryAt = Number.NEGATIVE_INFINITY;
   private asking = false;
   private askFreq = false;
   private closed = false;
-  /** The server has answered the last question. */
-  finds = true;
-  /** The last walk came past no key that comes before those of the rings. */
+  /** Since when the server has answered no question; Infinity: it answers. */
+  private failingSince = Number.POSITIVE_INFINITY;
+  /** The last walk came past no key that may be evicted and that no ring knows. */
   foundNone = false;
   private readonly questions = new Batch();
 
@@ -91,25 +103,35 @@ export class ScanSource implements KeySource {
 
   learn(): void {}
 
-  /** Keys are wanted: continues the walk if its time has come. */
-  walkOn(): void {
+  /** Keys are wanted: continues the walk if its time has come. `hurries`: until the next call page follows page. */
+  walkOn(hurries = false): void {
+    this.hurries = hurries;
     const now = this.options.clock();
     if (this.closed || this.asking || this.ready >= POOL / 2) return;
-    if (now - this.pageAt < PAGE_MS || now < this.waitsUntil) return;
+    const paceMs = hurries && this.inPage >= WORTH_KEYS ? 0 : PAGE_MS;
+    if (now - this.pageAt < paceMs || now < this.waitsUntil) return;
     this.pageAt = now;
     this.asking = true;
     void this.page()
       .then(() => {
-        this.finds = true;
+        this.failingSince = Number.POSITIVE_INFINITY;
       })
       .catch(() => {
-        this.finds = false;
+        this.inPage = 0;
+        const failedAt = this.options.clock();
+        this.failingSince = Math.min(failedAt, this.failingSince);
         this.left = [];
-        this.nothingUntil = this.options.clock() + AFTER_NOTHING_MS / 30;
+        this.retryAt = failedAt + AFTER_FAILURE_MS;
       })
       .finally(() => {
         this.asking = false;
+        if (this.hurries) this.walkOn(true);
       });
+  }
+
+  /** Whether it can find keys, as far as known. */
+  get finds(): boolean {
+    return this.pool.length > 0 || this.options.clock() - this.failingSince < FAILING_MS;
   }
 
   /** How many keys of the pool are wanted. */
@@ -126,8 +148,11 @@ export class ScanSource implements KeySource {
   /** If all keys are known, the next walk begins later, unless a ring forgets some. */
   private get waitsUntil(): number {
     const { mark, nothingUntil } = this;
+    // It must learn whether the server answers again; or it passed younger keys than those of the rings, which are wanted now.
+    if (Number.isFinite(this.failingSince) || (mark === undefined && !this.foundNone)) return this.retryAt;
     const allKnown = mark !== undefined && mark.dropped === this.droppedBefore;
-    return allKnown ? nothingUntil - AFTER_NOTHING_MS + AFTER_ALL_KNOWN_MS : nothingUntil;
+    const more = allKnown ? AFTER_ALL_KNOWN_MS - AFTER_NOTHING_MS : 0;
+    return Math.max(this.retryAt, nothingUntil + more);
   }
 
   /** The rules have changed: keys that were found under the old ones may have to stay. */
@@ -174,14 +199,15 @@ export class ScanSource implements KeySource {
         ? [{ key: Buffer.from(key), slot: rule.slot, priority: rule.priority }]
         : [];
     });
+    this.inPage = due.length;
     if (due.length > 0) await this.judge(link, db, due);
     if (left !== this.left) return;
     this.cursor = next;
     if (next !== '0') return;
     left.shift();
     if (left.length > 0) return;
-    this.foundNone = this.dueInWalk === 0;
-    if (this.foundNone) this.foundNothing();
+    this.foundNone = this.inWalk === 0;
+    if (this.dueInWalk === 0) this.foundNothing();
   }
 
   private foundNothing(): void {
@@ -195,6 +221,7 @@ export class ScanSource implements KeySource {
     const used = parseDatabases(String(info));
     this.left = used.slice(0, MOST_EXAMINED);
     this.cursor = '0';
+    this.inWalk = 0;
     this.dueInWalk = 0;
     if (used.length > 0) return;
     this.foundNone = true;
@@ -224,6 +251,7 @@ export class ScanSource implements KeySource {
       const idleMs = askFreq ? idleByFreq(IDLE_OF_FREQ - idle) : idle * 1000;
       const found = { db, key, slot, priority, idle, idleMs, bytes: 0, at };
       this.pool.push(found);
+      this.inWalk++;
       if (this.mark === undefined || isBefore(found, this.mark)) this.dueInWalk++;
     }
     this.sorted = false;

@@ -34,6 +34,8 @@ export interface UnlinkerOptions extends Pick<LinkOptions, 'endpoint' | 'clock'>
 }
 
 const KEYS = 64;
+/** Until it is known how large they are, of one batch at a time. */
+const FIRST_KEYS = 8;
 const BYTES = 1024 * 1024;
 /** Batches under way, and how many of them the server has at a time. */
 const LANES = 4;
@@ -88,6 +90,8 @@ export class Unlinker {
   private meanLazy = LAZY_BYTES;
   /** For the keys that were unlinked lately. */
   meanBytes = LIKELY_BYTES;
+  /** That is known. */
+  private isSized = false;
   private closed = false;
 
   constructor(private readonly options: UnlinkerOptions) {
@@ -142,7 +146,7 @@ export class Unlinker {
   }
 
   private work(): void {
-    while (this.lanes < (this.options.lanes ?? LANES) && this.wants) {
+    while (this.lanes < (this.isSized ? (this.options.lanes ?? LANES) : 1) && this.wants) {
       this.lanes++;
       void this.lane().finally(() => {
         this.lanes--;
@@ -158,10 +162,12 @@ export class Unlinker {
   private async lane(): Promise<void> {
     while (this.wants) {
       const left = Math.min(BYTES, this.goal - this.freed - this.underWay);
-      const expected = Math.min(left, KEYS * this.meanBytes);
+      const keys = Math.min(this.isSized ? KEYS : FIRST_KEYS, Math.ceil(left / this.meanBytes));
+      const expected = Math.min(left, keys * this.meanBytes);
       this.underWay += expected;
       try {
-        const taken = await this.options.source.take(KEYS, left);
+        // No more than that: other batches rely on it.
+        const taken = await this.options.source.take(keys, expected);
         this.dry = taken.length === 0;
         if (this.dry) return;
         for (const [db, some] of byDatabase(taken)) await this.evictOf(db, some);
@@ -227,20 +233,27 @@ export class Unlinker {
 
   /** `there`: how many of these keys existed. */
   private count(group: readonly Asked[], there: number): void {
-    for (const { candidate } of group) this.options.onGone(candidate.slot, candidate.key);
-    if (there === 0) return;
     const now = this.options.clock();
     const share = there / group.length;
     let bytes = 0;
     let livedMs = 0;
     for (const { bytes: size, candidate } of group) {
+      this.options.onGone(candidate.slot, candidate.key);
       bytes += size;
       livedMs += now - candidate.at;
       if (size >= LAZY_BYTES) this.meanLazy += (size - this.meanLazy) / 8;
     }
+    this.learn(bytes / group.length);
+    if (there === 0) return;
     this.freed += bytes * share;
-    this.meanBytes += (bytes / group.length - this.meanBytes) / 8;
     this.options.onEvicted(group[0].candidate.slot, there, bytes * share, livedMs * share);
+  }
+
+  private learn(meanBytes: number): void {
+    this.meanBytes += (meanBytes - this.meanBytes) / (this.isSized ? 8 : 1);
+    if (this.isSized) return;
+    this.isSized = true;
+    this.work();
   }
 
   /** The questions about keys whose size is unknown, or that may have been read; undefined: none. */

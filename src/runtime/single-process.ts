@@ -181,8 +181,10 @@ export class SingleProcess implements Service {
     return { configured: 1, running: 1, restarts: 0, silent: 0, logLinesLost, workers: [worker] };
   }
 
-  close(graceMs: number): Promise<number> {
+  async close(graceMs: number): Promise<number> {
+    // Transactions go on to their EXEC, and need room until then.
+    const ended = await this.plane.close(graceMs);
     this.hands.close();
-    return this.plane.close(graceMs);
+    return ended;
   }
 }

@@ -42,11 +42,11 @@ t.test('one server', async (t) => {
   });
 
   /** A source with a clock that jumps: `walk` goes on until `done`. */
-  const withSource = (t: Test) => {
+  const withSource = (t: Test, clock?: () => number) => {
     const time = { now: 0 };
     const source = new ScanSource({
       endpoint: () => ({ host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 }),
-      clock: () => time.now + performance.now(),
+      clock: clock ?? (() => time.now + performance.now()),
       rules: () => RULES,
       knows: () => false,
       onFound: () => {},
@@ -119,6 +119,30 @@ t.test('one server', async (t) => {
       t.ok((await pages(5)) > 0, 'but then, once keys were forgotten');
       time.now += 600_000;
       t.ok((await pages(5)) > 0, 'and after ten minutes');
+    },
+  );
+
+  t.test(
+    'when memory is well above the start, SCAN asks for page after page while they have keys to be removed',
+    async (t) => {
+      await restore(direct, 5000, 50, 'page:', 'IDLETIME', 900);
+      const { source } = withSource(t, () => 0);
+      source.walkOn();
+      await until(() => source.seek(undefined) > 0, PATIENCE);
+      const one = source.seek(undefined);
+      source.walkOn();
+      source.walkOn(true);
+      await until(() => source.seek(undefined) > 2048, PATIENCE);
+      t.ok(one < 1000, `${one} keys in the first page`);
+      await direct.call('FLUSHALL');
+      await restore(direct, 5000, 50, 'lock:', 'IDLETIME', 900);
+      const before = await scans();
+      const others = withSource(t, () => 0).source;
+      others.walkOn(true);
+      await until(async () => (await scans()) > before, PATIENCE);
+      // A page that came would have been followed by another one before this one is answered.
+      for (let i = 0; i < 5; i++) await direct.call('PING');
+      t.equal(await scans(), before + 1, 'they are not worth it where there are none');
     },
   );
 

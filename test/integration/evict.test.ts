@@ -6,7 +6,7 @@ import type { RuleStats } from '../../src/observe/stats/snapshot.js';
 import type { AskAdmin } from '../support/ask-admin.js';
 import { POOLS, withProxy } from '../support/proxy.js';
 import { type ProxyProcess, withProxyProcess } from '../support/proxy-process.js';
-import { command, type RawClient, withRaw } from '../support/raw-client.js';
+import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
 import { until } from '../support/wait.js';
@@ -128,6 +128,34 @@ for (const pool of POOLS) {
   }
 }
 
+for (const [i, pool] of POOLS.entries()) {
+  t.test(`pool ${pool}, ${i + 1} workers: while a drain waits for transactions, room is made`, async (t) => {
+    const { redis, direct } = await withServer(t);
+    const proxy = await withProcess(t, redis, {
+      ...{ workers: i + 1, upstream: { pool }, memory: { reserve: 'off' }, limits: { drainTimeout: '60s' } },
+    });
+    const client = await withRaw(t, proxy.port, 60_000);
+    await flood([client], direct, 0.85 * LIMIT, 0.785);
+    t.equal(String(await client.call('MULTI')), '+OK\r\n');
+    proxy.signal('SIGTERM');
+    await until(async () => {
+      const late = await connectRaw(proxy.port).catch((error: NodeJS.ErrnoException) => error);
+      if (!(late instanceof Error)) late.destroy();
+      return late instanceof Error;
+    }, PATIENCE);
+    const queued = 0.25 * (LIMIT / VALUE.length);
+    let refused = 0;
+    for (let n = 0; n < queued; n += 50) {
+      const sets = Array.from({ length: 50 }, (_, j) => ['SET', `cache:late:${n + j}`, VALUE]);
+      refused += (await pipeline(client, sets)).filter((reply) => reply !== '+QUEUED\r\n').length;
+      await until(async () => (await used(direct)) < 0.785 * LIMIT, PATIENCE);
+    }
+    t.equal(refused, 0);
+    t.match(String(await client.call('EXEC')), /^\*\d+\r\n/);
+    t.match(await proxy.exited, { code: 0 });
+  });
+}
+
 t.test('one process: observe, reload, keys from before the start, faults', async (t) => {
   const { redis, direct } = await withServer(t);
   await direct.call('ACL', 'SETUSER', 'weak', 'reset', 'on', '>pass', '~*', '&*', '+@all', '-unlink');
@@ -150,7 +178,42 @@ t.test('one process: observe, reload, keys from before the start, faults', async
     await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
     t.equal(await number(direct, 'EVAL', "return #redis.call('KEYS', 'other:*')", '0'), others);
     t.ok((await ruleOf(proxy)).evicted > 0);
+    const clients = String(await direct.call('CLIENT', 'LIST'));
+    for (const [, id = ''] of clients.matchAll(/id=(\d+) [^\n]*name=spillway-evictor/g))
+      await direct.call('CLIENT', 'KILL', 'ID', id);
+    const trouble = async () => (await memoryOf(proxy)).eviction?.trouble;
+    await until(async () => (await trouble()) !== null, PATIENCE);
+    await until(async () => (await trouble()) === null, PATIENCE);
   });
+
+  t.test(
+    'evict by a reload while memory is full: room is made at once, and then nothing is refused',
+    async (t) => {
+      await direct.call('FLUSHALL');
+      await fill(0.3, 'other');
+      await fill(0.95, 'cache');
+      const others = await number(direct, 'EVAL', "return #redis.call('KEYS', 'other:*')", '0');
+      let evict = false;
+      const rules = () => [{ ...RULES[0], evict }];
+      const proxy = await withProxy(t, {
+        redis,
+        config: { rules: rules(), workers: 1, memory: { reserve: 'off' } },
+        reloaded: () => ({ rules: rules() }),
+      });
+      const client = await withRaw(t, proxy.port, 60_000);
+      const set = async (i: number) => String(await client.call('SET', `cache:new:${i}`, VALUE));
+      t.match(await set(0), /^-OOM/);
+      evict = true;
+      t.match(await proxy.running.reload('SIGHUP'), { ok: true });
+      await until(async () => (await set(0)) === '+OK\r\n', PATIENCE);
+      await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
+      let refused = 0;
+      for (let i = 1; i < 300; i++) if ((await set(i)) !== '+OK\r\n') refused++;
+      t.equal(refused, 0);
+      await until(async () => (await used(direct)) < 0.785 * LIMIT, PATIENCE);
+      t.equal(await number(direct, 'EVAL', "return #redis.call('KEYS', 'other:*')", '0'), others);
+    },
+  );
 
   t.test(
     'observe counts what Spillway would remove; after a reload to enforce, Spillway removes it',

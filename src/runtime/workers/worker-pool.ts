@@ -254,10 +254,12 @@ export class WorkerPool implements Service {
 
   async close(graceMs: number): Promise<number> {
     this.reports.stop();
+    this.handover.close();
+    // Transactions go on to their EXEC, and need room and quotas until then.
+    const ended = await this.set.close(graceMs);
     this.hands.close();
     clearInterval(this.refilling);
-    this.handover.close();
-    return this.set.close(graceMs);
+    return ended;
   }
 
   private startWorker(number: number, events: WorkerEvents): WorkerProcess {

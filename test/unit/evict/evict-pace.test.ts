@@ -102,6 +102,26 @@ t.test('far above start, holding is false until memory is well below again', asy
   t.equal(pace.due({ admitted: 0, freed: 0 }, 4000), 0);
 });
 
+t.test('full at the first reading: the mark is held while memory falls, and no longer', async (t) => {
+  const pace = new Pace(MARKS);
+  const at = (used: number, now: number, limitBytes = LIMIT): boolean => {
+    pace.take({ usedBytes: used * limitBytes, limitBytes }, { admitted: 0, freed: 0 }, 0, now);
+    pace.due({ admitted: 0, freed: 0 }, now);
+    return pace.held;
+  };
+  t.notOk(at(0.98, 0), 'no room is left');
+  t.notOk(at(0.95, 100), 'it had its chance');
+  t.ok(at(0.95, 200, 2 * LIMIT), 'another limit: it begins anew');
+  t.ok(at(0.93, 300, 2 * LIMIT));
+  t.ok(at(0.935, 400, 2 * LIMIT), 'a little more is let in than has gone');
+  t.notOk(at(0.945, 500, 2 * LIMIT), 'memory grows');
+  t.notOk(at(0.9, 600, 2 * LIMIT));
+  pace.forget();
+  t.ok(at(0.9, 700, 2 * LIMIT), 'after a time without readings it begins anew, too');
+  t.ok(at(0.8, 800, 2 * LIMIT));
+  t.notOk(at(0.86, 900, 2 * LIMIT), 'once it was down, seven points above the start are too much');
+});
+
 t.test('between rare readings, growth is estimated', async (t) => {
   const { highest } = run({ used: 77 * MB }, 10_000, { perMs: 20 * 1024, perWire: 1, readMs: 500 });
   t.ok(highest < 0.81, `at most ${highest}`);
