@@ -46,6 +46,7 @@ export const PROMISES: readonly Subject[] = [
         tests: [
           ['robustness/links.test.ts'],
           ['robustness/links-cut.test.ts'],
+          ['robustness/links-rough.test.ts'],
           ['robustness/outages.test.ts'],
         ],
       },
@@ -80,6 +81,14 @@ export const PROMISES: readonly Subject[] = [
         (f) =>
           `${n(f.commands)} commands in ${n(f.sessions)} sessions over ${f.scenarios} kinds of faulty link; ${n(f.cutSessions)} sessions were cut: ` +
           `${f.wrong} wrong, ${f.lost} lost, ${f.duplicated} duplicated, ${f.reordered} reordered, ${f.inconsistent} inconsistent with the server’s keys.`,
+      ),
+      run(
+        'network',
+        'npx tsx test/robustness/links-rough-full.ts',
+        { spells: number, commands: number, sessions: number, cutSessions: number, faults: number },
+        (f) =>
+          `${n(f.spells)} spells of a rough network (delays, cuts, resets, half-closes, silence, connections refused or never heard, a stopped server, no free descriptors), by TCP, IPv6, TLS and unix sockets, with one worker and two: ` +
+          `${n(f.commands)} commands in ${n(f.sessions)} sessions, ${n(f.cutSessions)} of them cut; ${f.faults} faults.`,
       ),
       run(
         'random-sessions',

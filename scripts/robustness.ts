@@ -35,6 +35,10 @@ const RUNS: Readonly<Record<string, (minutes: number | undefined) => Run>> = {
     file: 'test/robustness/links-full.ts',
     env: minutes === undefined ? {} : { SPILLWAY_COMMANDS: String(Math.ceil(COMMANDS_A_MINUTE * minutes)) },
   }),
+  network: (minutes = 10) => ({
+    file: 'test/robustness/links-rough-full.ts',
+    env: { SPILLWAY_MINUTES: String(minutes) },
+  }),
   servers: (minutes) => ({
     file: 'test/robustness/servers-full.ts',
     env: minutes === undefined ? {} : { SPILLWAY_KILLS: String(Math.ceil(KILLS_A_MINUTE * minutes)) },

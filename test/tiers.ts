@@ -15,6 +15,7 @@ export const REST: readonly string[] = [
   'robustness/bounds-large.test.ts',
   'robustness/links-cut.test.ts',
   'robustness/links-still.test.ts',
+  'robustness/links-rough.test.ts',
   'robustness/moving.test.ts',
   'robustness/outages.test.ts',
   'conformance/clients/redis-benchmark.test.ts',

@@ -69,8 +69,14 @@ async function place(
   const admin = await withRaw(t, redis.port, 30_000);
   if (password !== undefined) await admin.call('AUTH', password);
   if (config === undefined) return { name, port: redis.port, redis, admin };
-  const { upstream, ...own } = transport?.config ?? { upstream: { url: `redis://127.0.0.1:${redis.port}` } };
+  const { listen = {} } = transport ?? {};
+  const upstream = transport?.upstreamAt(transport.serverPlace(redis)) ?? {
+    url: `redis://127.0.0.1:${redis.port}`,
+  };
   const url = password === undefined ? upstream.url : upstream.url.replace('://', `://:${password}@`);
-  const proxy = await withProxy(t, { redis, config: { ...config, ...own, upstream: { ...upstream, url } } });
-  return { name, port: transport?.portOf(proxy) ?? proxy.port, redis, admin };
+  const proxy = await withProxy(t, {
+    redis,
+    config: { ...config, ...listen, upstream: { ...upstream, url } },
+  });
+  return { name, port: transport?.doorTo(transport.proxyPlace(proxy)) ?? proxy.port, redis, admin };
 }

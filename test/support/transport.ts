@@ -1,5 +1,5 @@
-// By which transport raw clients reach a proxy, and the proxy its server: TCP where SPILLWAY_TRANSPORT says nothing,
-// else "tls" or "unix" on both sides. Tests do not notice: to them each proxy has a port, as by TCP.
+// By which transport raw clients reach a proxy, and the proxy its server. Tests do not notice: to them whoever listens has a
+// port, as by TCP. A test that does not choose plays by the transport that SPILLWAY_TRANSPORT says, on both sides.
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -7,69 +7,113 @@ import tls from 'node:tls';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority } from './certificates.js';
 import { withFolder } from './folder.js';
-import type { TestProxy } from './proxy.js';
 import { doors } from './raw-client.js';
 import type { TestScope } from './redis.js';
 
-/** One server, the proxy in front of it, and the way to both. */
+export const TRANSPORTS = ['tcp', 'tcp6', 'tls', 'unix'] as const;
+export type TransportName = (typeof TRANSPORTS)[number];
+
+/** Where somebody listens; port 0: at any free one. */
+export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** A transport, with what it needs here: certificates, a folder for its sockets. */
 export interface Transport {
-  /** redis-server's own arguments. */
+  readonly name: TransportName;
+  /** redis-server's own arguments; it also listens at its port by TCP. */
   readonly serverArgs: readonly string[];
-  /** Of the proxy. `upstream.url` is without user and password. */
-  readonly config: { readonly upstream: { readonly url: string } & Record<string, unknown> } & Record<
-    string,
-    unknown
-  >;
-  /** The port that connectRaw() takes for the proxy. */
-  portOf(proxy: TestProxy): number;
+  serverPlace(redis: { readonly port: number }): Place;
+  /** Of the proxy, as its config says it: where the server is. `url` is without user and password. */
+  upstreamAt(server: Place): { readonly url: string } & Record<string, unknown>;
+  /** Of the proxy: where its clients come. */
+  readonly listen: Readonly<Record<string, unknown>>;
+  proxyPlace(proxy: { readonly port: number }): Place;
+  /** Where something between two of them can listen. */
+  between(): Place;
+  /** The port that connectRaw() takes for whoever listens at `place`. */
+  doorTo(place: Place): number;
 }
 
-/** undefined: by TCP. */
+/** The transport that the tests of this run are played by; undefined: plain TCP. */
 export async function withTransport(t: TestScope): Promise<Transport | undefined> {
   const name = process.env.SPILLWAY_TRANSPORT;
   if (name === undefined || name === 'tcp') return undefined;
+  const known = TRANSPORTS.find((one) => one === name);
+  if (known === undefined) throw new Error(`SPILLWAY_TRANSPORT is ${name}: it must be one of ${TRANSPORTS}`);
+  return makeTransport(t, known);
+}
+
+export async function makeTransport(t: TestScope, name: TransportName): Promise<Transport> {
   if (name === 'tls') return byTls(t);
   if (name === 'unix') return byUnix(t);
-  throw new Error(`SPILLWAY_TRANSPORT is ${name}: it must be tcp, tls or unix`);
+  return byTcp(name);
+}
+
+/** No real port has such a number. */
+let numbers = 65_536;
+
+function door(opened: string, open: () => net.Socket): number {
+  doors.set(++numbers, { open, opened });
+  return numbers;
+}
+
+function tcp(place: Place): { readonly host: string; readonly port: number } {
+  if ('path' in place) throw new Error(`${place.path} is no TCP address`);
+  return place;
+}
+
+function byTcp(name: 'tcp' | 'tcp6'): Transport {
+  const host = name === 'tcp' ? '127.0.0.1' : '::1';
+  const inUrl = name === 'tcp' ? host : `[${host}]`;
+  return {
+    name,
+    serverArgs: name === 'tcp' ? [] : ['--bind', '127.0.0.1', host],
+    serverPlace: ({ port }) => ({ host, port }),
+    upstreamAt: (server) => ({ url: `redis://${inUrl}:${tcp(server).port}` }),
+    listen: { listen: `${inUrl}:0` },
+    proxyPlace: ({ port }) => ({ host, port }),
+    between: () => ({ host, port: 0 }),
+    doorTo: (place) =>
+      door('connect', () => net.connect({ ...tcp(place), noDelay: true, allowHalfOpen: true })),
+  };
 }
 
 async function byTls(t: TestScope): Promise<Transport> {
   const authority = await Authority.create(t);
   const { cert, key } = await authority.issue('both');
-  const port = await findFreePort();
+  const tlsPort = await findFreePort();
   const ca = readFileSync(authority.ca);
+  const host = '127.0.0.1';
   return {
+    name: 'tls',
     serverArgs: [
-      ...['--tls-port', String(port), '--tls-auth-clients', 'no', '--tls-ca-cert-file', authority.ca],
+      ...['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', '--tls-ca-cert-file', authority.ca],
       ...['--tls-cert-file', cert, '--tls-key-file', key],
     ],
-    config: {
-      listenTls: { cert, key },
-      upstream: { url: `rediss://127.0.0.1:${port}`, tls: { ca: authority.ca } },
-    },
-    portOf: (proxy) => {
-      const at = { port: proxy.port, host: '127.0.0.1', ca, allowHalfOpen: true };
-      doors.set(proxy.port, { open: () => tls.connect(at).setNoDelay(true), opened: 'secureConnect' });
-      return proxy.port;
+    serverPlace: () => ({ host, port: tlsPort }),
+    upstreamAt: (server) => ({ url: `rediss://${host}:${tcp(server).port}`, tls: { ca: authority.ca } }),
+    listen: { listenTls: { cert, key } },
+    proxyPlace: ({ port }) => ({ host, port }),
+    between: () => ({ host, port: 0 }),
+    doorTo: (place) => {
+      const to = { ...tcp(place), ca, allowHalfOpen: true };
+      return door('secureConnect', () => tls.connect(to).setNoDelay(true));
     },
   };
 }
 
-/** No real port has such a number. */
-let unixPorts = 65_536;
-
-async function byUnix(t: TestScope): Promise<Transport> {
+function byUnix(t: TestScope): Transport {
   const folder = withFolder(t, 'spillway-unix-');
   const [server, own] = [path.join(folder, 'redis.sock'), path.join(folder, 'spillway.sock')];
+  let links = 0;
   return {
+    name: 'unix',
     serverArgs: ['--unixsocket', server],
-    config: { listen: `unix:${own}`, upstream: { url: `unix://${server}` } },
-    portOf: () => {
-      doors.set(++unixPorts, {
-        open: () => net.connect({ path: own, allowHalfOpen: true }),
-        opened: 'connect',
-      });
-      return unixPorts;
-    },
+    serverPlace: () => ({ path: server }),
+    upstreamAt: (place) => ({ url: `unix://${(place as { path: string }).path}` }),
+    listen: { listen: `unix:${own}` },
+    proxyPlace: () => ({ path: own }),
+    between: () => ({ path: path.join(folder, `link${++links}.sock`) }),
+    doorTo: (place) =>
+      door('connect', () => net.connect({ ...place, allowHalfOpen: true } as net.NetConnectOpts)),
   };
 }
