@@ -3,6 +3,7 @@
 // and nobody is told of anything. Every host is a network namespace; this file runs itself again on the clients' one.
 import t, { type Test } from 'tap';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
+import { need } from '../conformance/clients/apt.js';
 import { addressOf, type Host, type LinkName, Namespaces } from '../support/netns.js';
 import { ASIDE, BEHIND, FRONT, type Lab, withLab } from '../support/netns-lab.js';
 import { POOL } from '../support/proxy.js';
@@ -204,6 +205,8 @@ if (within === undefined) {
   let net: Namespaces | undefined;
   let why = '';
   try {
+    await need(['ip'], 'iproute2', t.comment);
+    await need(['nft'], 'nftables', t.comment);
     net = Namespaces.create();
   } catch (error) {
     why = (error as Error).message;
