@@ -3,7 +3,8 @@
 // replica, and no server or Sentinel behind the proxy, because clients would go around the proxy then.
 // Redis: sentinel.c, sentinelCommand(), addReplySentinelRedisInstance(), sentinelInfoCommand().
 import { createHash } from 'node:crypto';
-import { Failure, Fields, NO_ARRAY, type Reply, Status, Text } from './reply.js';
+import { Failure, Text } from '../reply-text.js';
+import { Fields, NO_ARRAY, type Reply, Status } from './reply.js';
 
 export interface Place {
   readonly host: string;

@@ -5,8 +5,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { errorText } from '../../core/resp/client-errors.js';
 import { RequestScanner, Scan } from '../../core/resp/request-scanner.js';
+import { Failure } from '../reply-text.js';
 import { infoAnswer, roleAnswer, SENTINEL_VERSION, type SentinelFacts, sentinelAnswer } from './answers.js';
-import { encodeReply, Failure, Fields, Push, type Reply, type Resp, Status } from './reply.js';
+import { encodeReply, Fields, Push, type Reply, type Resp, Status } from './reply.js';
 
 const MAX_HELD = 16 * 1024;
 /** Further commands wait until the client has taken the replies to earlier ones. */

@@ -1,23 +1,14 @@
 // Encodes the Sentinel endpoint's replies as RESP2 or RESP3. Pure.
+import { bulk, encodeFailure, encodeText, Failure, oneLine, Text } from '../reply-text.js';
 
 /** A simple string. */
 export class Status {
   constructor(readonly text: string) {}
 }
 
-/** An error. Its code comes first. */
-export class Failure {
-  constructor(readonly line: string) {}
-}
-
 /** Names and values: a map in RESP3, an array of both in turn in RESP2. */
 export class Fields {
   constructor(readonly fields: readonly (readonly [name: string, value: Reply])[]) {}
-}
-
-/** Text for people: a verbatim string in RESP3. */
-export class Text {
-  constructor(readonly text: string) {}
 }
 
 /** An answer to SUBSCRIBE and the like: a push in RESP3. */
@@ -49,8 +40,8 @@ export function encodeReply(reply: Reply, resp: Resp): string {
   if (reply === null) return resp === 3 ? '_\r\n' : '$-1\r\n';
   if (reply === NO_ARRAY) return resp === 3 ? '_\r\n' : '*-1\r\n';
   if (reply instanceof Status) return `+${oneLine(reply.text)}\r\n`;
-  if (reply instanceof Failure) return `-${oneLine(reply.line)}\r\n`;
-  if (reply instanceof Text) return resp === 3 ? verbatim(reply.text) : bulk(reply.text);
+  if (reply instanceof Failure) return encodeFailure(reply);
+  if (reply instanceof Text) return encodeText(reply, resp);
   if (reply instanceof Push) return aggregate(resp === 3 ? '>' : '*', reply.items, resp);
   if (reply instanceof Fields) {
     const header = resp === 3 ? `%${reply.fields.length}` : `*${2 * reply.fields.length}`;
@@ -61,16 +52,4 @@ export function encodeReply(reply: Reply, resp: Resp): string {
 
 function aggregate(type: string, items: readonly Reply[], resp: Resp): string {
   return `${type}${items.length}\r\n${items.map((item) => encodeReply(item, resp)).join('')}`;
-}
-
-function bulk(text: string): string {
-  return `$${Buffer.byteLength(text, 'utf8')}\r\n${text}\r\n`;
-}
-
-function verbatim(text: string): string {
-  return `=${Buffer.byteLength(text, 'utf8') + 4}\r\ntxt:${text}\r\n`;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\r\n]/g, ' ');
 }

@@ -3,17 +3,11 @@ import RedisParser from 'redis-parser';
 import t from 'tap';
 import { PRIORITY_NAMES } from '../../../src/core/policy/rule.js';
 import { answerQuestions, type ConsoleSources } from '../../../src/surfaces/console/console.js';
-import {
-  type Answer,
-  encodeReply,
-  Failure,
-  Json,
-  Lines,
-  Text,
-} from '../../../src/surfaces/console/encode.js';
+import { type Answer, encodeReply, Json, Lines } from '../../../src/surfaces/console/encode.js';
 import { infoSection } from '../../../src/surfaces/console/info.js';
 import { table, wrap } from '../../../src/surfaces/console/layout.js';
 import type { ExplainRequest } from '../../../src/surfaces/explain/types.js';
+import { Failure, Text } from '../../../src/surfaces/reply-text.js';
 
 t.test('lines, text, JSON and errors in both protocols', async (t) => {
   const cases: readonly (readonly [value: Answer, resp2: string, resp3: string])[] = [
