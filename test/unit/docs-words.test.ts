@@ -1,6 +1,7 @@
 // One word for one thing: documents, comments and names use the words of the glossary (ARCHITECTURE.md, Words), and not their
-// synonyms. The files and metrics that ARCHITECTURE and CONTRIBUTING name exist.
+// synonyms. The files, functions and metrics that ARCHITECTURE, CONTRIBUTING and comments name exist.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import t from 'tap';
 import ts from 'typescript';
 import { METRIC_GROUPS } from '../../src/surfaces/admin/metric-groups.js';
@@ -91,6 +92,84 @@ t.test('the files that ARCHITECTURE names are there', async (t) => {
   );
 });
 
+t.test('the functions that ARCHITECTURE names are in the files beside them', async (t) => {
+  const text = read('docs/ARCHITECTURE.md');
+  const steps = [...text.matchAll(/^\| [^|]+ \| (`[a-z/`, -]+`) \| (`[A-Za-z`, ]+`) \|$/gm)];
+  t.ok(steps.length >= 19, 'the steps of a SET');
+  const besides = [...text.matchAll(/(`(?:…|[a-z]+)\/[a-z/-]+`)\s\((`[A-Za-z]+`(?:, `[A-Za-z]+`)*)\)/g)];
+  t.ok(besides.length >= 9, 'a file, and functions in brackets');
+  const all = sources();
+  const known = new Map<string, ReadonlySet<string>>();
+  const declaredBy = (named: string): ReadonlySet<string> => {
+    const file = `/${named.replace('…/', '')}.ts`;
+    const names = known.get(file) ?? declaredIn(read(all.find((path) => path.endsWith(file)) ?? named));
+    known.set(file, names);
+    return names;
+  };
+  for (const [row, files, functions] of [...steps, ...besides]) {
+    const declared = quoted(files).flatMap((file) => [...declaredBy(file)]);
+    t.same(
+      quoted(functions).filter((name) => !declared.includes(name)),
+      [],
+      row,
+    );
+  }
+});
+
+t.test('the table of folders has each folder, and what it may import', async (t) => {
+  const { forbidden } = createRequire(import.meta.url)('../../.dependency-cruiser.cjs') as Cruiser;
+  const folders = readdirSync(new URL('src/', ROOT), { withFileTypes: true }).filter((it) =>
+    it.isDirectory(),
+  );
+  const rows = new Map(
+    [...sectionOf('Folders').matchAll(/^\| `([a-z]+)` \| (.+) \| (.+) \|$/gm)].map(([, folder, ...cells]) => [
+      folder,
+      cells,
+    ]),
+  );
+  t.same([...rows.keys()].sort(), folders.map(({ name }) => name).sort());
+  const others = [...rows.keys()].filter((name) => name !== 'cli');
+  for (const [folder, [holds, imports]] of rows) {
+    const inside = readdirSync(new URL(`src/${folder}/`, ROOT), { withFileTypes: true });
+    for (const it of inside)
+      if (it.isDirectory()) t.ok(holds?.includes(`\`${it.name}\``), `${folder}/${it.name}`);
+    if (folder === 'cli') continue;
+    const rule = forbidden.find(({ from, to }) => from.path === `^src/${folder}/` && to.path === '^src/');
+    const [, allowed = ''] = /\((.+)\)/.exec(rule?.to.pathNot ?? '') ?? [];
+    const said =
+      imports === 'all but cli'
+        ? others
+        : (imports ?? '')
+            .replace('types of ', '')
+            .split(', ')
+            .filter((it) => it !== 'nothing');
+    t.same(new Set(allowed.split('|')), new Set([folder, ...said]), folder);
+  }
+});
+
+t.test('the files that comments in src name are there', async (t) => {
+  const files = sources();
+  const paths = files.map((name) => name.replace(/\.(ts|js)$/, ''));
+  const folders = paths.map((path) => path.replace(/\/[^/]+$/, ''));
+  const parts = new Set(folders.flatMap((folder) => folder.split('/')));
+  const there = (end: string) => [...paths, ...folders].some((path) => `/${path}`.endsWith(`/${end}`));
+  let count = 0;
+  const missing: string[] = [];
+  for (const file of files) {
+    for (const [comment] of read(file).matchAll(/^\s*(?:\/\/|\/?\*).*$/gm)) {
+      for (const [, path, name] of comment.matchAll(
+        /(?<![\w./:-])(?:((?:[a-z]+\/)+[a-z][a-z0-9-]*)(?![\w(/])|([a-z][a-z0-9-]*)\.(?:ts|js)\b)/g,
+      )) {
+        if (path !== undefined && !parts.has(path.split('/')[0] as string)) continue;
+        count++;
+        if (!there((path ?? name) as string)) missing.push(`${file}: ${path ?? name}`);
+      }
+    }
+  }
+  t.ok(count > 100);
+  t.same(missing, []);
+});
+
 t.test('the files that CONTRIBUTING names are there', async (t) => {
   const named = [...read('CONTRIBUTING.md').matchAll(/`((?:src|test|scripts|deploy|bench)\/[\w./-]+)`/g)]
     .map(([, file]) => file)
@@ -127,6 +206,31 @@ function sources(): string[] {
   return readdirSync(new URL('src/', ROOT), { recursive: true, encoding: 'utf8' })
     .map((name) => `src/${name.replaceAll('\\', '/')}`)
     .filter((name) => /\.(ts|js)$/.test(name) && !name.endsWith('.generated.ts'));
+}
+
+interface Cruiser {
+  readonly forbidden: readonly {
+    readonly from: { path?: string };
+    readonly to: { path?: string; pathNot?: string };
+  }[];
+}
+
+/** The words in backticks. */
+function quoted(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, word]) => word as string);
+}
+
+/** The functions, methods and properties that a file declares. */
+function declaredIn(text: string): Set<string> {
+  const names = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    if ((ts.isClassElement(node) || ts.isFunctionDeclaration(node)) && node.name !== undefined)
+      names.add(node.name.getText(file));
+    ts.forEachChild(node, visit);
+  };
+  const file = ts.createSourceFile('x', text, ts.ScriptTarget.Latest);
+  visit(file);
+  return names;
 }
 
 function sectionOf(title: string): string {

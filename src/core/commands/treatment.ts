@@ -1,5 +1,6 @@
 // Facts that Redis's COMMAND does not report: what each write does to TTLs, the position of the key that it grows, what a
-// command does to its connection. Maintained by hand, by name; they override the positions that a server reports.
+// command does to its connection. Maintained by hand, by name; they override the positions that a server reports. The options
+// of SET are in policy/ttl-options.
 // Sources: the command pages and t_string.c, t_list.c, sort.c, geo.c, bitops.c of Redis 7 and 8.
 import {
   Carry,

@@ -1,6 +1,6 @@
 // What a rule may still write and hold: its token buckets, its largest write, and the share of its keys that its budget
 // refuses. One for each rule with a limit or a budget, by slot: a rule that stays keeps its own across reloads.
-// Numbers only, read and written on the hot path. The caller with the clock refills them, and memory/holdings sets the threshold.
+// Numbers only, read and written on the hot path. The caller with the clock refills them, and memory/budgets sets the threshold.
 // Invariant: refusal() changes nothing; take() is called once for each key that a forwarded write grows.
 import { OOM_REPLY, refusalReplyNumber } from '../resp/refusal-replies.js';
 import type { HeldKeys } from './held-keys.js';

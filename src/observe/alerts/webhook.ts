@@ -1,4 +1,4 @@
-// One attempt to deliver an alert: a POST of JSON. Keeps nothing.
+// One attempt to deliver an alert: a POST of JSON. Keeps nothing. When one is sent: situation.ts; what it says: message.ts.
 // Invariants: it never rejects; it follows no redirect, because the alert and its Authorization header are for one address
 // only; it verifies certificates; it reads only the status of the answer; no text contains the address.
 
