@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { Parser, type Result } from 'tap-parser';
 import { LastLines } from '../../src/cli/local-server/last-lines.js';
 import { until } from '../../test/support/wait.js';
@@ -17,6 +18,7 @@ const KILL_AFTER_MS = (TIMEOUT_S + 20) * 1000;
 const LEAVE_MS = 5000;
 
 const SOURCE_MAPS = new URL('source-maps.mjs', import.meta.url).href;
+const OWN_PRIORITY = JSON.stringify(fileURLToPath(new URL('own-priority.cjs', import.meta.url)));
 
 /** In the environment of a test and of all that it starts. */
 const MARK = 'SPILLWAY_TEST_RUN';
@@ -74,7 +76,14 @@ export async function runFile({
   const child = spawn(process.execPath, ['--import', SOURCE_MAPS, script, `run${started}`], {
     cwd: root,
     // Slabs that return are filled with rubbish then (src/wire/slabs.ts).
-    env: { ...process.env, NODE_ENV: 'test', TAP_TIMEOUT: String(TIMEOUT_S), ...env, [MARK]: mark },
+    env: {
+      ...process.env,
+      NODE_ENV: 'test',
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --require ${OWN_PRIORITY}`,
+      TAP_TIMEOUT: String(TIMEOUT_S),
+      ...env,
+      [MARK]: mark,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const tap = new TapReader();

@@ -103,6 +103,8 @@ t.test('the stream tells what the other paths do, and holds no drain up', async 
   const client = await withRaw(t, proxy.port);
   await client.write(command('SET', 'a', '1'));
   await client.readReplies(1);
+  // What the keys hold is known a moment later, and does not change any more.
+  await until(async () => (await proxy.admin('/api/stats')).unregistered.holds !== null);
   const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/api/stream`);
   t.match(response.headers.get('x-content-type-options'), 'nosniff');
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
