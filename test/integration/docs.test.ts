@@ -1,7 +1,12 @@
 // Holds docs/API.md and docs/METRICS.md to what the admin server really answers, both ways.
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { PlannedSwitchSnapshot, SwitchPlanSnapshot } from '../../src/observe/snapshots/failover.js';
+import type { TlsSnapshot } from '../../src/observe/snapshots/connections.js';
+import type {
+  FollowedSnapshot,
+  PlannedSwitchSnapshot,
+  SwitchPlanSnapshot,
+} from '../../src/observe/snapshots/failover.js';
 import { withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -18,10 +23,19 @@ const LATER = ['errorBytes', 'expiringBytes', 'expiringKeys', 'largeKeys', 'firs
 /** Fields that need a server that evicts. */
 const EVICTING = ['livesSeconds', 'ofSeconds', 'errorSeconds'];
 
-/** Fields of /api/failover, which need Sentinels. */
-const SWITCHING: readonly (keyof PlannedSwitchSnapshot | keyof SwitchPlanSnapshot)[] = [
+/** Fields of /api/failover and /api/connections, which need Sentinels. */
+const SWITCHING: readonly (
+  | keyof PlannedSwitchSnapshot
+  | keyof SwitchPlanSnapshot
+  | keyof SwitchPlanSnapshot['replicas'][number]
+  | keyof FollowedSnapshot
+)[] = [
   ...(['replicaMs', 'pauseMs', 'startedAt', 'pausedMs'] as const),
+  ...(['behindBytes', 'timedOut', 'lastPauseMs'] as const),
 ];
+
+/** A field of /api/connections, which needs TLS. */
+const ENCRYPTED: readonly (keyof TlsSnapshot)[] = ['certificateExpiresAt'];
 
 /** All field names in a JSON answer; `opaque` objects are keyed by data or are the config's own. */
 function fieldNames(value: unknown, opaque: readonly string[], into = new Set<string>()): Set<string> {
@@ -76,6 +90,7 @@ t.test('every field and metric is documented, and every documented one exists', 
     ...LATER,
     ...EVICTING,
     ...SWITCHING,
+    ...ENCRYPTED,
   ])
     shown.add(name);
 

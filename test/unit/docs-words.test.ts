@@ -181,6 +181,30 @@ t.test('the files that CONTRIBUTING names are there', async (t) => {
   );
 });
 
+t.test('the links between documents lead somewhere', async (t) => {
+  const folders = ['', 'docs/', 'deploy/', 'bench/'];
+  const documents = folders.flatMap((folder) =>
+    readdirSync(new URL(folder, ROOT))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => folder + name),
+  );
+  const anchors = new Map(documents.map((name) => [name, anchorsIn(read(name))]));
+  let count = 0;
+  const dead: string[] = [];
+  for (const document of documents) {
+    for (const [, link] of withoutExamples(read(document)).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+      count++;
+      const { pathname, hash } = new URL(link as string, new URL(document, ROOT));
+      const name = pathname.slice(ROOT.pathname.length);
+      const known = anchors.get(name);
+      if (!existsSync(new URL(name, ROOT)) || (hash !== '' && known?.has(hash.slice(1)) === false))
+        dead.push(`${document}: ${link}`);
+    }
+  }
+  t.ok(count > 200);
+  t.same(dead, []);
+});
+
 t.test('the metrics in the tables of bounds exist', async (t) => {
   const metrics = new Set(METRIC_GROUPS.flatMap(({ metrics }) => metrics.map(([, name]) => name)));
   const labels = Object.values(LABELS).join(' ');
@@ -213,6 +237,23 @@ interface Cruiser {
     readonly from: { path?: string };
     readonly to: { path?: string; pathNot?: string };
   }[];
+}
+
+function withoutExamples(text: string): string {
+  return text.replace(/^```[\s\S]*?^```/gm, '');
+}
+
+/** As GitHub makes them of headings. */
+function anchorsIn(text: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading] of withoutExamples(text).matchAll(/^#+ (.+)$/gm)) {
+    const words = (heading as string).replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
+    const anchor = words.replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-');
+    let number = 0;
+    while (anchors.has(number === 0 ? anchor : `${anchor}-${number}`)) number++;
+    anchors.add(number === 0 ? anchor : `${anchor}-${number}`);
+  }
+  return anchors;
 }
 
 /** The words in backticks. */
