@@ -100,6 +100,7 @@ export const ONE_POOLING: readonly string[] = [
   'integration/deploy.test.ts',
   'integration/docs.test.ts',
   'integration/embedding.test.ts',
+  'integration/evict-budget-room.test.ts',
   'integration/evict-faults.test.ts',
   'integration/exit-codes.test.ts',
   'integration/explain.test.ts',

@@ -8,10 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Priority } from '../core/policy/rule.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
 import type { EvictionPhase, EvictionSnapshot } from '../memory/eviction.js';
+import { BudgetRoom } from './budget-room.js';
 import type { RuleStock } from './candidates.js';
 import type { EvictorOptions, ServerMemory } from './evictor-options.js';
 import type { Progress } from './hands.js';
-import { Owed } from './owed.js';
 import { type Flow, type Marks, Pace } from './pace.js';
 import { type RingMark, ScanSource } from './scan-source.js';
 import { rowsOf } from './stock-rows.js';
@@ -41,7 +41,7 @@ export class Evictor {
   private readonly scan: ScanSource;
   private readonly scanned: Unlinker;
   private readonly troubles: TroubleWatch;
-  private readonly owed = new Owed();
+  private readonly budgetRoom: BudgetRoom;
   private readonly unlisted = new Unlisted();
   /** Slots of the rules that make room and do not only observe. */
   private evicting: ReadonlySet<number> = new Set();
@@ -75,6 +75,8 @@ export class Evictor {
       source: this.scan,
       asksAll: true,
     });
+    const places = { endpoint, clock, knows, onEvicted, onGone };
+    this.budgetRoom = new BudgetRoom({ ...places, rules: () => this.rules });
   }
 
   /** Resolves once it knows how much it can free, if memory is near the start; after READY_MS in any case. */
@@ -99,6 +101,7 @@ export class Evictor {
     this.pace.reconfigure(marks);
     this.shadow.reconfigure(marks);
     this.scan.startOver();
+    this.budgetRoom.startOver();
     this.unlisted.startOver();
     if (this.needed) {
       this.timer ??= setInterval(() => this.look(), LOOK_MS).unref();
@@ -115,6 +118,7 @@ export class Evictor {
     this.timer = undefined;
     this.scan.close();
     this.scanned.close();
+    this.budgetRoom.close();
   }
 
   /** A reading will be requested now. */
@@ -138,7 +142,8 @@ export class Evictor {
 
   /** Why it does not do what rules with evict demand; undefined: it does, or no rule does. */
   get trouble(): string | undefined {
-    return this.needed ? (this.options.hands.progress().trouble ?? this.scanned.trouble) : undefined;
+    const { options, scanned, budgetRoom, needed } = this;
+    return needed ? (options.hands.progress().trouble ?? scanned.trouble ?? budgetRoom.trouble) : undefined;
   }
 
   /** What it does less well than it could; undefined: nothing. */
@@ -187,7 +192,12 @@ export class Evictor {
   }
 
   private get freed(): number {
-    return this.options.hands.progress().freed + this.scanned.freed;
+    return this.options.hands.progress().freed + this.foundFreed;
+  }
+
+  /** Freed of what SCAN found. */
+  private get foundFreed(): number {
+    return this.scanned.freed + this.budgetRoom.freed;
   }
 
   private get holding(): boolean {
@@ -223,7 +233,7 @@ export class Evictor {
     }
     const { admitted } = this.options.growth();
     const progress = hands.progress();
-    const flow: Flow = { admitted, freed: progress.freed + this.scanned.freed };
+    const flow: Flow = { admitted, freed: progress.freed + this.foundFreed };
     this.credit += progress.observed - this.observedBefore;
     this.observedBefore = progress.observed;
     const due = this.enforces ? this.pace.due(flow, now) : 0;
@@ -239,8 +249,8 @@ export class Evictor {
       // It may not be needed for long, and must not look broken until then.
       if (this.scanned.trouble !== undefined) this.scanned.tend();
     }
-    this.orderForBudgets();
-    const facts = { slots: this.evicting, usedBytes: this.lastUsed, unlinked: this.scanned.freed };
+    this.orderForBudgets(progress.stock);
+    const facts = { slots: this.evicting, usedBytes: this.lastUsed, unlinked: this.foundFreed };
     this.unlisted.see(progress, { ...facts, sampled }, now);
     if (isNear && now - this.askedFor >= READ_MS && now - this.readAt >= READ_MS) {
       this.askedFor = now;
@@ -253,10 +263,10 @@ export class Evictor {
   }
 
   /** A rule near its budget makes room among its own keys, whatever the server's memory is. */
-  private orderForBudgets(): void {
+  private orderForBudgets(stock: readonly RuleStock[]): void {
     const { budgets, hands } = this.options;
-    this.owed.see(budgets().filter(({ slot }) => this.evicting.has(slot)));
-    hands.orderOf(this.owed.all);
+    const states = budgets().filter(({ slot }) => this.evicting.has(slot));
+    hands.orderOf(this.budgetRoom.look(states, stock));
   }
 
   /**

@@ -35,6 +35,10 @@ export class Owed {
     return [...this.left.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
+  owes(slot: number): boolean {
+    return this.left.has(slot);
+  }
+
   /** Takes another process's orders, instead of see(). */
   order(owed: ReadonlyMap<number, number>): void {
     this.left = new Map(owed);

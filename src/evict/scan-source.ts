@@ -21,6 +21,8 @@ export interface ScanOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
   readonly knows: (db: number, key: Uint8Array) => boolean;
   /** More keys were found. */
   readonly onFound: () => void;
+  /** Only keys of these rules are wanted; undefined: of all. */
+  readonly wants?: (slot: number) => boolean;
 }
 
 const POOL = 4096;
@@ -191,11 +193,11 @@ export class ScanSource implements KeySource {
     if (page instanceof Error) throw page;
     const [cursor, keys] = page as readonly [Buffer, readonly Buffer[]];
     const next = cursor.toString('latin1');
-    const { knows } = this.options;
+    const { knows, wants } = this.options;
     const rules = this.options.rules().view(db, undefined);
     const due = keys.flatMap((key) => {
       const rule = rules.find(key, 0, key.length);
-      return rule.evict && !rule.observe && !knows(db, key)
+      return rule.evict && !rule.observe && wants?.(rule.slot) !== false && !knows(db, key)
         ? [{ key: Buffer.from(key), slot: rule.slot, priority: rule.priority }]
         : [];
     });

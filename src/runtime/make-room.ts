@@ -17,6 +17,8 @@ export interface RoomParts {
   readonly monitor: () => MemoryMonitor;
   /** What the keys of a rule hold at least, by random keys; undefined: unknown. */
   readonly sampled: (slot: number) => number | undefined;
+  /** What the counted keys of a rule with a budget hold. Random keys say more at first, but follow evictions too slowly. */
+  readonly counted: (slot: number) => number;
   /** The amount of evictable memory has changed. */
   readonly onEvictable: (bytes: number) => void;
   readonly clock: () => number;
@@ -32,7 +34,7 @@ export class RoomMaker {
     endpoint: () => Endpoint,
     private readonly parts: RoomParts,
   ) {
-    const { service, pressure, monitor, clock, log, onEvictable, sampled } = parts;
+    const { service, pressure, monitor, clock, log, onEvictable, sampled, counted } = parts;
     const { memory } = pressure;
     const { gate } = service;
     this.evictor = new Evictor({
@@ -48,7 +50,7 @@ export class RoomMaker {
       onEvicted: (slot, keys, bytes, livedMs) => service.evicted(slot, keys, bytes, livedMs),
       onGone: tellGone(service.quotas),
       budgets: () =>
-        service.quotas.all.map(({ slot, held, budgetBytes }) => ({ slot, budgetBytes, heldBytes: held })),
+        service.quotas.all.map(({ slot, budgetBytes }) => ({ slot, budgetBytes, heldBytes: counted(slot) })),
       knows: (db, key) => service.knows(db, key),
       clock,
       log,

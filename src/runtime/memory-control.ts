@@ -71,6 +71,7 @@ export class MemoryControl {
       ...{ service, pressure: this.pressure, clock, log },
       monitor: () => this.monitor,
       sampled: (slot) => this.holders.leastOf(slot),
+      counted: (slot) => this.budgets.sampleOf(slot)?.held ?? 0,
       onEvictable: (bytes) => {
         if (this.pressure.canEvict(bytes, clock())) this.pressureChanged();
       },

@@ -63,3 +63,30 @@ for (const [i, pool] of POOLS.entries()) {
     t.ok(left > 0.6 * (BUDGET / 550) && left < BUDGET / 450, `${left} keys are left`);
   });
 }
+
+t.test('keys from before the start go, and the rule is refused nothing once they are gone', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '400mb']);
+  const direct = await withRaw(t, redis.port, 60_000);
+  const fill = "for i = 1, ARGV[2] do redis.call('SET', ARGV[1] .. i, string.rep('x', 900)) end";
+  await direct.call('EVAL', fill, 0, 'cache:old:', 30_000);
+  await direct.call('EVAL', fill, 0, 'other:old:', 5000);
+  const proxy = await withProxyProcess(t, {
+    config: { upstream: { url: `redis://127.0.0.1:${redis.port}` }, rules: RULES },
+  });
+  let last: MemorySnapshot | undefined;
+  const patience = { timeoutMs: 60_000, describe: () => `room in the budget: ${JSON.stringify(last)}` };
+  await until(async () => {
+    const memory: MemorySnapshot = await proxy.admin('/api/memory');
+    last = memory;
+    const [budget] = memory.budgets;
+    return budget?.method === 'measured' && budget.heldBytes < 0.86 * BUDGET;
+  }, patience);
+  const client = await withRaw(t, proxy.port, 60_000);
+  for (let i = 0; i < 100; i++) t.equal(String(await client.call('SET', `cache:new:${i}`, 'x')), '+OK\r\n');
+  const count = async (pattern: string): Promise<number> =>
+    Number(String(await direct.call('EVAL', `return #redis.call('KEYS', '${pattern}')`, 0)).slice(1));
+  t.equal(await count('other:old:*'), 5000, 'the other rule keeps its keys');
+  t.equal(await count('cache:new:*'), 100, 'the oldest go first');
+  const left = await count('cache:old:*');
+  t.ok(left > (0.6 * BUDGET) / 1100, `${left} keys are left: ${JSON.stringify(last?.budgets)}`);
+});
