@@ -7,6 +7,8 @@ export interface Rates {
   readonly writes: number;
   readonly bytes: number;
   readonly sheds: number;
+  /** What observing rules would have shed. */
+  readonly wouldShed: number;
   readonly ttls: number;
   readonly total: RuleStats;
 }
@@ -39,12 +41,14 @@ export function ratesBetween(before: StatsSnapshot | undefined, after: StatsSnap
       name: total.name,
       writes: rate((row) => row.writes),
       bytes: rate((row) => row.bytes),
-      sheds: rate((row) => row.shed + row.wouldShed),
+      sheds: rate((row) => row.shed),
+      wouldShed: rate((row) => row.wouldShed),
       ttls: rate(ttlsOf),
       total,
     };
   });
-  return rates.sort((a, b) => b[sort] - a[sort] || b.total.writes - a.total.writes);
+  const by = (row: Rates) => (sort === 'sheds' ? row.sheds + row.wouldShed : row[sort]);
+  return rates.sort((a, b) => by(b) - by(a) || b.total.writes - a.total.writes);
 }
 
 function rowsOf({ rules, unregistered }: StatsSnapshot): RuleStats[] {

@@ -156,24 +156,27 @@ function refusedBy(verb: string, counts: Report['total']['shedBy']): string[] {
 
 /** Rates by rule; the column by which the rows are sorted is marked. */
 export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): string {
+  const would = rates.some(({ wouldShed }) => wouldShed > 0);
   const mark = (column: Sort, text: string) => (column === sort ? `${text} v` : text);
   const head = [
     'rule',
     mark('writes', 'writes/s'),
     mark('bytes', 'bytes/s'),
     mark('sheds', 'sheds/s'),
+    ...(would ? ['would shed/s'] : []),
     'TTLs/s',
     'holds',
     'writes',
     'shed',
   ];
   const table = new Columns(head, paint);
-  for (const { name, writes, bytes, sheds, ttls, total } of rates) {
+  for (const { name, writes, bytes, sheds, wouldShed, ttls, total } of rates) {
     table.push([
       quoted(name),
       rateText(writes),
       bytesText(bytes),
       sheds > 0 ? paint('yellow', rateText(sheds)) : rateText(sheds),
+      ...(would ? [rateText(wouldShed)] : []),
       rateText(ttls),
       holdsText(total.holds),
       countText(total.writes),

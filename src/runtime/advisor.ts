@@ -50,10 +50,11 @@ export class Advisor {
 
   async snapshot(): Promise<AdviceSnapshot> {
     const { sources, keyspace, rules, ttlCost } = this.options;
+    const { total: refused } = sources.report(HOUR_MS);
     const facts = liveFacts({
       ...{ memory: sources.memory(), growth: sources.growth(), stats: await sources.stats() },
       ...{ keyspace: keyspace(), rules: rules(), ttlCost: ttlCost() },
-      refusedLastHour: sources.report(HOUR_MS).total.shed,
+      refusedLastHour: refused.shed + refused.wouldShed,
     });
     if (facts === undefined || facts.limitBytes === 0) return { advice: [], policies: [] };
     return { advice: advise(facts), policies: outlooks(facts) };

@@ -37,9 +37,14 @@ export interface MemoryEvents {
   kindChanged(kind: UpstreamKind): void;
   /** The server has said that it is a replica. Only where the primary may move. */
   replicaSeen(): void;
+  /** The server itself has begun to answer OOM to clients; false: it has not done so for a while. */
+  serverOom(begun: boolean): void;
   /** The monitor has lost its connection. */
   lost(): void;
 }
+
+/** So long after its last OOM a server counts as one that refuses writes. */
+const OOM_LASTS_MS = 10_000;
 
 const clock = (): number => performance.now();
 
@@ -50,6 +55,8 @@ export class MemoryControl {
   private readonly budgets: Budgets;
   private readonly room: RoomMaker;
   private readonly rehearsals: Rehearsals;
+  /** When the server last answered OOM; undefined: not lately. */
+  private oomAt: number | undefined;
 
   constructor(
     private config: EffectiveConfig,
@@ -105,9 +112,18 @@ export class MemoryControl {
     return this.room.evictor.trouble ?? this.room.evictor.shortcoming;
   }
 
-  /** Once a second: which rules grow. */
+  /** Whether the server itself has just answered OOM to a client. */
+  get serverOom(): boolean {
+    return this.oomAt !== undefined && clock() - this.oomAt < OOM_LASTS_MS;
+  }
+
+  /** Once a second: which rules grow, and whether the server's OOMs have ended. */
   look({ rules }: StatsSnapshot): void {
     const { service, holders } = this;
+    if (this.oomAt !== undefined && !this.serverOom) {
+      this.oomAt = undefined;
+      this.events.serverOom(false);
+    }
     const slots = new Map(allRules(this.config).map(({ name, slot }) => [name, slot]));
     const counted = rules.flatMap(({ name, writes, bytes, distinctKeys }) => {
       const slot = slots.get(name);
@@ -125,6 +141,9 @@ export class MemoryControl {
 
   /** The server has answered OOM to a client. */
   upstreamOom(): void {
+    const begun = this.oomAt === undefined;
+    this.oomAt = clock();
+    if (begun) this.events.serverOom(true);
     this.pressure.upstreamOom(clock());
     this.pressureChanged();
     this.monitor.pollSoon();

@@ -72,6 +72,13 @@ export class ProxyEvents {
       this.log.warn({ rules: leftOut }, 'the refusals of more rules began or ended; see /api/stats');
   }
 
+  serverOom(begun: boolean): void {
+    if (begun) this.log.error('the server itself refuses writes of clients with OOM');
+    else this.log.info('the server itself has refused no write with OOM for 10 seconds');
+    const text = begun ? 'the server itself refuses writes with OOM' : 'the server no longer refuses writes';
+    this.events.record('upstream', text);
+  }
+
   recognized(server: ServerFacts): void {
     logServer(this.log, server);
     this.events.record('upstream', `connected to a server of version ${server.version || 'unknown'}`);

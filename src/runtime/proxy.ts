@@ -224,6 +224,7 @@ export class SpillwayProxy {
     const { config, service, upstream, log, eventLog, says } = this;
     return new MemoryControl(config, service, upstream, log, eventLog, {
       levelChanged: (change) => says.levelChanged(change, rulesInForce(this.reloader.config).observed),
+      serverOom: (begun) => says.serverOom(begun),
       recognized: (server) => {
         this.explainer.adoptServer(server);
         says.recognized(server);
@@ -336,7 +337,15 @@ export class SpillwayProxy {
   private state(): ServiceStateSnapshot {
     const rules = rulesInForce(this.reloader.config);
     const failover = this.failover?.waitsFor ?? null;
-    const facts = { ...this.ready(), failover, closing: this.closing, memory: this.memory(), rules };
+    const { serverOom } = this.memoryControl;
+    const facts = {
+      ...this.ready(),
+      failover,
+      closing: this.closing,
+      memory: this.memory(),
+      serverOom,
+      rules,
+    };
     return this.serviceState.see({ ...facts, configError: this.reloader.problem }, Date.now());
   }
 

@@ -12,6 +12,8 @@ import type { EventLog } from '../observe/history/event-log.js';
 
 export class Rehearsals {
   private timer: NodeJS.Timeout | undefined;
+  /** ISO 8601, by the clock at its begin: it does not waver by milliseconds. */
+  private endsAt = '';
 
   /** `changed` is called when the rehearsed pressure changes. */
   constructor(
@@ -32,6 +34,7 @@ export class Rehearsals {
     const text = `a rehearsal has begun: for ${seconds} s Spillway acts as if memory were ${percentText(share)} full`;
     this.log.warn({ pressure: percentText(share), seconds }, text);
     this.events.record('rehearsal', text);
+    this.endsAt = new Date(Date.now() + seconds * 1000).toISOString();
     this.act(share, seconds * 1000);
     return { ok: true, rehearsal: this.snapshot() };
   }
@@ -51,8 +54,7 @@ export class Rehearsals {
     const rehearsal = this.pressure.rehearsal(this.clock());
     if (rehearsal === undefined) return null;
     const { pressure, leftMs } = rehearsal;
-    const endsAt = new Date(Date.now() + leftMs).toISOString();
-    return { pressure, endsAt, secondsLeft: Math.ceil(leftMs / 1000) };
+    return { pressure, endsAt: this.endsAt, secondsLeft: Math.ceil(leftMs / 1000) };
   }
 
   close(): void {

@@ -204,7 +204,7 @@ t.test('docs/ALERTS.md shows a body with all its fields', async (t) => {
   const doc = readFileSync(new URL('../../docs/ALERTS.md', import.meta.url), 'utf8');
   const shown = JSON.parse(/```json\n([^`]*)```/.exec(doc)?.[1] ?? '') as AlertMessage;
   const live = {
-    state: { state: shown.state, text: shown.stateText },
+    state: { state: shown.state, text: shown.stateText, since: shown.stateSince },
     memory: { pressure: 0.912, usedBytes: 979252634, limitBytes: 1073741824 },
     growth: {
       timeToFull: { seconds: 800 },

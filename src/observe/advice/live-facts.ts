@@ -26,6 +26,7 @@ export interface LiveSources {
   readonly growth: Pick<GrowthReport, 'rules' | 'timeToFullUnrefused'>;
   /** The rules of the config, and the built-in ones. */
   readonly rules: readonly Rule[];
+  /** By enforced rules, and what observing rules would have refused. */
   readonly refusedLastHour: number;
   /** The memory that TTLs take on this server; undefined: unknown yet. */
   readonly ttlCost: Pick<TtlCost, 'bytes'> | undefined;

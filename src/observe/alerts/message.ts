@@ -34,6 +34,8 @@ export interface AlertMessage {
   readonly state: StateName;
   readonly stateText: string;
   /** ISO 8601. */
+  readonly stateSince: string;
+  /** ISO 8601. */
   readonly at: string;
   /** At least one. */
   readonly changes: readonly AlertChange[];
@@ -86,6 +88,7 @@ export function alertMessage({ number, instance, at, from, to, live }: MessagePa
     instance,
     state: state.state,
     stateText: state.text,
+    stateSince: state.since,
     at,
     changes,
     levels: to.levels,

@@ -13,6 +13,7 @@ export const CONDITIONS = [
   'down',
   'failover',
   'blind',
+  'oom',
   'rehearsing',
   'shedding',
   'limited',
@@ -46,6 +47,8 @@ export interface StateFacts {
     MemorySnapshot,
     'readingAgeMs' | 'stale' | 'rehearsal' | 'level' | 'active' | 'reason' | 'pressure'
   >;
+  /** The server itself has just answered OOM to a client. */
+  readonly serverOom: boolean;
   readonly rules: RulesInForce;
   /** Why the config file could not be applied; null: it was. */
   readonly configError: string | null;
@@ -57,6 +60,7 @@ const SEVERITY: Readonly<Record<StateName, 'ok' | 'warn' | 'bad'>> = {
   down: 'bad',
   failover: 'bad',
   blind: 'bad',
+  oom: 'bad',
   rehearsing: 'warn',
   shedding: 'bad',
   limited: 'warn',
@@ -107,16 +111,20 @@ export class ServiceState {
 
 /** A sentence for each condition that holds. */
 function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
-  const { closing, ready, reasons, failover, memory, rules, configError } = facts;
+  const { closing, ready, reasons, failover, memory, serverOom, rules, configError } = facts;
   const { rehearsal, stale, readingAgeMs } = memory;
   const blind = readingAgeMs === null || stale;
   const why = reasons.join('; ');
+  const observing = rules.mode === 'observe' || rules.allObserve;
   const refused = refusedShares(memory, (name) => rules.refusing.has(name)).join(', ');
   const holds: Partial<Record<Condition, string | false>> = {
     closing: closing && 'the proxy is closing; it accepts no more clients',
     down: !closing && !ready && why,
     failover: ready && failover !== null && `clients wait for a primary: ${failover}`,
     blind: ready && blind && (why === '' ? 'there is no memory reading' : why),
+    oom:
+      serverOom &&
+      `the server itself refuses writes with OOM${observing ? '; observing, Spillway prevents nothing' : ''}`,
     limited: ready && !blind && why,
     rehearsing:
       rehearsal !== null &&
@@ -124,7 +132,7 @@ function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
     shedding: refused !== '' && `refusing growing writes of priority ${refused}`,
     'config-error':
       configError !== null && `the config file has an error, so the old one stays in use: ${configError}`,
-    observing: (rules.mode === 'observe' || rules.allObserve) && observingText(rules, memory),
+    observing: observing && observingText(rules, memory),
   };
   return Object.fromEntries(Object.entries(holds).filter(([, text]) => text)) as Partial<
     Record<Condition, string>

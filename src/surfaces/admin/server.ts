@@ -240,6 +240,7 @@ function addProbes(app: FastifyInstance, options: AdminOptions): void {
   });
   app.get('/readyz', OPEN, async (_request, reply) => {
     const ready = options.ready();
-    return reply.code(ready.ready ? 200 : 503).send({ ...ready, state: options.state().state });
+    const { state, since } = options.state();
+    return reply.code(ready.ready ? 200 : 503).send({ ...ready, state, since });
   });
 }

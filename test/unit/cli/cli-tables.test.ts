@@ -1,10 +1,11 @@
 // The tables of stats and report: what observing rules leave undone shows, what nobody counted is no 0, and idle job systems
 // are left out.
 import t from 'tap';
-import type { Picked } from '../../../src/cli/rows.js';
-import { drawReport, drawTotals } from '../../../src/cli/tables.js';
+import { type Picked, ratesBetween } from '../../../src/cli/rows.js';
+import { drawRates, drawReport, drawTotals } from '../../../src/cli/tables.js';
 import { createPaint } from '../../../src/cli/terminal/paint.js';
 import type { Report } from '../../../src/observe/history/report.js';
+import type { StatsSnapshot } from '../../../src/observe/stats/snapshot.js';
 
 const paint = createPaint({ isTTY: false } as NodeJS.WriteStream);
 
@@ -42,6 +43,21 @@ t.test('stats: where no rule observes, there are no columns for it', async (t) =
     'rule   writes   bytes  holds  TTLs  no TTL  keys  shed',
     'cache      10  2.0 KB      -     8       2     7     0',
     'idle        0  2.0 KB      -     0       0     7     0',
+  ]);
+});
+
+t.test('top: what observing rules would refuse is no refusal, and sorts like one', async (t) => {
+  const at = (seconds: number, wouldShed: number) =>
+    ({
+      ...{ since: '2026-01-01T00:00:00.000Z', takenAt: `2026-01-01T00:00:0${seconds}.000Z` },
+      rules: [row('busy', { writes: 20 * seconds, bytes: 0 }), row('cache', { wouldShed, bytes: 0 })],
+      unregistered: row('unregistered', { writes: 0, bytes: 0 }),
+    }) as unknown as StatsSnapshot;
+  t.same(drawRates(ratesBetween(at(1, 10), at(2, 40), 'sheds'), 'sheds', paint).split('\n'), [
+    'rule          writes/s  bytes/s  sheds/s v  would shed/s  TTLs/s  holds  writes  shed',
+    'cache                0      0 B          0            30       0      -      10     0',
+    'busy                20      0 B          0             0       0      -      40     0',
+    'unregistered         0      0 B          0             0       0      -       0     0',
   ]);
 });
 

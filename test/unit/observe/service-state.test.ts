@@ -16,6 +16,7 @@ const FACTS: StateFacts = {
     reasons: [],
     failover: null,
     configError: null,
+    serverOom: false,
     rules: { mode: 'enforce', allObserve: false, refusing: new Set(PRIORITY_NAMES), observed: [] },
   },
   memory: {
@@ -53,6 +54,7 @@ t.test('the state and the sentence of each condition', async (t) => {
       { ...memory({ stale: true }), reasons: ['the last memory reading is stale'] },
       /is stale$/,
     ],
+    ['oom', 'bad', { serverOom: true }, /^the server itself refuses writes with OOM$/],
     ['limited', 'warn', { reasons: ['no right to UNLINK'] }, /^no right to UNLINK$/],
     ['rehearsing', 'warn', memory({ rehearsal: REHEARSAL }), /as if memory were 95% full, until 2026/],
     ['shedding', 'bad', memory({ level: levels({ low: 1, normal: 0.301 }) }), /low \(all\), normal \(30%\)$/],
@@ -92,13 +94,14 @@ t.test('the state and the sentence of each condition', async (t) => {
 
 t.test('the worst comes first, and the others follow', async (t) => {
   const all = see(
-    { rules: OBSERVING, configError: 'x', reasons: ['y'] },
+    { rules: OBSERVING, configError: 'x', reasons: ['y'], serverOom: true },
     memory({ rehearsal: REHEARSAL, level: levels({ low: 1 }) }),
   );
   t.same(
     [all, ...all.also].map(({ state }) => state),
-    ['rehearsing', 'limited', 'config-error', 'observing'],
+    ['oom', 'rehearsing', 'limited', 'config-error', 'observing'],
   );
+  t.match(all.text, /OOM; observing, Spillway prevents nothing$/);
   const order = [all, ...all.also].map(({ state }) =>
     CONDITIONS.indexOf(state as (typeof CONDITIONS)[number]),
   );

@@ -308,6 +308,8 @@ const SINGLE: Record<string, number> = {
   sweep_last_success_timestamp_seconds: 88.5,
   upstream_oom_total: 77,
   'state{state="shedding"}': 1,
+  'state{state="oom"}': 0,
+  state_since_timestamp_seconds: 1_767_225_600,
   'state{state="limited"}': 1,
   'state{state="ok"}': 0,
   'state{state="down"}': 0,

@@ -46,6 +46,12 @@ export const SERVICE_METRICS: MetricGroup = {
     ],
     [
       'gauge',
+      'state_since_timestamp_seconds',
+      'Since when the state of the service holds, seconds since 1970.',
+      one((s) => seconds(Date.parse(s.state.since))),
+    ],
+    [
+      'gauge',
       'upstream_info',
       'What the server says it is: mode (`standalone`, `cluster`, `sentinel`), role (`primary`, `replica`) and version; always 1.',
       upstreamInfo,

@@ -76,13 +76,15 @@ function outlook({ memory, timeToFull, timeToFullUnrefused }) {
 }
 
 /** @param {LiveSnapshot} live */
-function refused({ memory, growth }) {
+function refused({ memory, growth, state }) {
+  const own = [state, ...state.also].some((one) => one.state === 'oom');
+  const nothing = own ? 'Redis itself refuses writes' : 'nothing refused';
   const levels = Object.entries(memory.level).filter(([, { shedShare }]) => shedShare > 0);
   const names = levels.map(([name]) => name.toUpperCase()).join(', ');
   if (growth.shedPerSecond > 0) {
     return `${rate(growth.shedPerSecond)} writes/s refused${names === '' ? '' : ` (${names})`}`;
   }
-  return names === '' ? 'nothing refused' : `nothing refused now, but ${names} would be`;
+  return names === '' ? nothing : `${nothing} now${own ? '; by the rules' : ', but'} ${names} would be`;
 }
 
 /** @param {LiveSnapshot} live @returns {'' | 'warn' | 'bad'} */

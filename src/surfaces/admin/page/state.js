@@ -10,6 +10,7 @@ const NAMES = {
   down: 'Down',
   failover: 'Failover',
   blind: 'Blind',
+  oom: 'OOM',
   rehearsing: 'Rehearsing',
   shedding: 'Shedding',
   limited: 'Limited',
