@@ -2,7 +2,7 @@
 import type { RingFill, RuleStock } from './candidates.js';
 
 /** A key in a batch from the worker. */
-export type Place = readonly [batch: number, index: number];
+export type BatchKey = readonly [batch: number, index: number];
 
 /** Why keys must be evicted: because of the server's memory, or of the budgets of their rules. */
 export type Purpose = 'memory' | 'budgets';
@@ -10,9 +10,9 @@ export type Purpose = 'memory' | 'budgets';
 export interface EvictAsk {
   readonly purpose: Purpose;
   /** Keys that are not evicted now: they were read, or could not be unlinked. */
-  readonly again: readonly Place[];
+  readonly again: readonly BatchKey[];
   /** Which of these keys may still be evicted? */
-  readonly confirm: readonly Place[];
+  readonly confirm: readonly BatchKey[];
   /** The next batch; undefined: none is wanted. */
   readonly take: TakeAsk | undefined;
   /** Bytes to be counted for observing rules. */

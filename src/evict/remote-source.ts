@@ -4,7 +4,7 @@
 // Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
 import type { Candidate, RingFill, RuleStock } from './candidates.js';
 import type { KeySource } from './key-source.js';
-import type { EvictAnswer, EvictAsk, PackedKeys, Place, TakeAsk } from './messages.js';
+import type { BatchKey, EvictAnswer, EvictAsk, PackedKeys, TakeAsk } from './messages.js';
 import { LIKELY_BYTES } from './observation.js';
 import type { Owed } from './owed.js';
 
@@ -21,7 +21,7 @@ const NO_RING: RingFill = { keys: 0, bytes: 0, capacityBytes: 0, dropped: 0 };
 const MOST_LEARNED = 64;
 
 interface Placed extends Candidate {
-  readonly place: Place;
+  readonly place: BatchKey;
   readonly cameAt: number;
 }
 
@@ -32,7 +32,7 @@ interface Wanted {
 }
 
 interface Doubted {
-  readonly places: readonly Place[];
+  readonly places: readonly BatchKey[];
   readonly resolve: (may: (index: number) => boolean) => void;
 }
 
@@ -44,7 +44,7 @@ export class RemoteSource implements KeySource {
   private wanted: Wanted[] = [];
   private doubted: Doubted[] = [];
   private asked: readonly Doubted[] | undefined;
-  private back: Place[] = [];
+  private back: BatchKey[] = [];
   private learned: [slot: number, bytes: number][] = [];
   private observe = 0;
   private closed = false;

@@ -1,5 +1,6 @@
 // Follows a primary by its Sentinels, or by a name, which is then the one voice among one: passes what they say to the view, asks
 // them and servers when the view wants it, and reports what the view decides. Owns the lines, the fence's attempts and one timer.
+// It is long because it says in words why there is no primary, and what keeps a planned switch from beginning.
 // Invariants: a decision is reported in the turn in which it is made; nothing is reported after close().
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';

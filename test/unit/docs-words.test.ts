@@ -181,6 +181,15 @@ t.test('the files that CONTRIBUTING names are there', async (t) => {
   );
 });
 
+t.test('a file of more than 300 lines says in its head why it is long', async (t) => {
+  const long = sources().filter((name) => read(name).split('\n').length > 301);
+  t.ok(long.length > 5);
+  t.same(
+    long.filter((name) => !/^(\/\/.*\n)*\/\/.*\bis long because\b/.test(read(name))),
+    [],
+  );
+});
+
 t.test('the links between documents lead somewhere', async (t) => {
   const folders = ['', 'docs/', 'deploy/', 'bench/'];
   const documents = folders.flatMap((folder) =>

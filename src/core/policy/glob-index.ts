@@ -26,7 +26,8 @@ const ANYWHERE = 1;
 const Check = { NOTHING: 0, LENGTH: 1, GLOB: 2 } as const;
 type Check = (typeof Check)[keyof typeof Check];
 
-interface Place {
+/** Where a glob is in the index. */
+interface Anchor {
   readonly root: typeof PREFIX | typeof ANYWHERE;
   readonly bytes: Uint8Array;
   readonly check: Check;
@@ -55,19 +56,19 @@ export class GlobIndex {
     globs: readonly Uint8Array[],
     filters: readonly (GlobFilter | undefined)[],
   ): Sliced<GlobIndex> {
-    const places = yield* placesOf(globs);
-    const index = new GlobIndex(globs, filters, places);
-    yield* index.fill(places);
+    const anchors = yield* anchorsOf(globs);
+    const index = new GlobIndex(globs, filters, anchors);
+    yield* index.fill(anchors);
     return index;
   }
 
   private constructor(
     private readonly globs: readonly Uint8Array[],
     private readonly filters: readonly (GlobFilter | undefined)[],
-    places: readonly (Place | undefined)[],
+    anchors: readonly (Anchor | undefined)[],
   ) {
-    const most = places.reduce((sum, place) => sum + (place?.bytes.length ?? 0), 2);
-    this.checks = Uint8Array.from(places, (place) => place?.check ?? Check.GLOB);
+    const most = anchors.reduce((sum, anchor) => sum + (anchor?.bytes.length ?? 0), 2);
+    this.checks = Uint8Array.from(anchors, (anchor) => anchor?.check ?? Check.GLOB);
     this.next = new Int32Array(globs.length).fill(NONE);
     this.parent = new Int32Array(most);
     this.byte = new Uint8Array(most);
@@ -77,13 +78,13 @@ export class GlobIndex {
     this.slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * most)));
   }
 
-  private *fill(places: readonly (Place | undefined)[]): Sliced<void> {
-    for (const [glob, place] of places.entries()) if (place === undefined) this.bare.push(glob);
+  private *fill(anchors: readonly (Anchor | undefined)[]): Sliced<void> {
+    for (const [glob, anchor] of anchors.entries()) if (anchor === undefined) this.bare.push(glob);
     // From the last to the first, so that each becomes the head of its node's list.
-    yield* forEachSliced(places, (_, i) => {
-      const glob = places.length - 1 - i;
-      const place = places[glob];
-      if (place !== undefined) this.insert(glob, place);
+    yield* forEachSliced(anchors, (_, i) => {
+      const glob = anchors.length - 1 - i;
+      const anchor = anchors[glob];
+      if (anchor !== undefined) this.insert(glob, anchor);
     });
   }
 
@@ -142,7 +143,7 @@ export class GlobIndex {
     }
   }
 
-  private insert(glob: number, { root, bytes }: Place): void {
+  private insert(glob: number, { root, bytes }: Anchor): void {
     let node: number = root;
     this.lowest[node] = glob;
     for (const byte of bytes) {
@@ -175,8 +176,8 @@ function hash(node: number, byte: number): number {
   return mixed ^ (mixed >>> 15);
 }
 
-/** The place of a glob; undefined: it has no literal byte. */
-function* placesOf(globs: readonly Uint8Array[]): Sliced<(Place | undefined)[]> {
+/** The anchor of a glob; undefined: it has no literal byte. */
+function* anchorsOf(globs: readonly Uint8Array[]): Sliced<(Anchor | undefined)[]> {
   const shared = new Map<string, number>();
   const runsOf = yield* mapSliced(globs, (glob) => {
     const runs = literalRuns(glob);
@@ -186,14 +187,14 @@ function* placesOf(globs: readonly Uint8Array[]): Sliced<(Place | undefined)[]> 
   return yield* mapSliced(runsOf, (runs) => {
     const [front] = runs;
     if (front === undefined) return undefined;
-    if (front.isFirst && front.rest.every((byte) => byte === STAR)) return wholePlace(front);
+    if (front.isFirst && front.rest.every((byte) => byte === STAR)) return wholeAnchor(front);
     const { isFirst, bytes } = mostTelling(runs, shared);
     return { root: isFirst ? PREFIX : ANYWHERE, bytes: bytes.subarray(0, LONGEST), check: Check.GLOB };
   });
 }
 
 /** For a glob that is this run, or this run and stars. */
-function wholePlace({ bytes, rest }: LiteralRun): Place {
+function wholeAnchor({ bytes, rest }: LiteralRun): Anchor {
   if (bytes.length > LONGEST) return { root: PREFIX, bytes: bytes.subarray(0, LONGEST), check: Check.GLOB };
   return { root: PREFIX, bytes, check: rest.length > 0 ? Check.NOTHING : Check.LENGTH };
 }

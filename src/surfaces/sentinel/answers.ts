@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { Failure, Text } from '../reply-text.js';
 import { Fields, NO_ARRAY, type Reply, Status } from './reply.js';
 
-export interface Place {
+export interface HostPort {
   readonly host: string;
   readonly port: number;
 }
@@ -15,11 +15,11 @@ export interface SentinelFacts {
   /** The one name that clients may ask for. */
   readonly primary: string;
   /** The data port as the client that asks can reach it. */
-  readonly address: Place;
+  readonly address: HostPort;
   /** The data port is closed: there is no server behind it. */
   readonly down: boolean;
   /** The Sentinel endpoints of other proxies. */
-  readonly others: readonly Place[];
+  readonly others: readonly HostPort[];
   /** Of this process, 40 hexadecimal digits. */
   readonly runId: string;
   /** Spillway's own. */
@@ -124,7 +124,7 @@ function primaryFields({ primary, address, down, others, runId }: SentinelFacts)
   ]);
 }
 
-function otherFields({ host, port }: Place): Fields {
+function otherFields({ host, port }: HostPort): Fields {
   const runId = createHash('sha1').update(`${host} ${port}`).digest('hex');
   return new Fields([
     ['name', runId],

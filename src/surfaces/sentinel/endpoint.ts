@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
 import type { SentinelEndpointSnapshot } from '../../observe/snapshots/sentinel-endpoint.js';
-import type { Place, SentinelFacts } from './answers.js';
+import type { HostPort, SentinelFacts } from './answers.js';
 import { Conversation } from './conversation.js';
 
 const TOO_MANY = errorReply('MAX_CLIENTS');
@@ -14,7 +14,7 @@ export interface SentinelEndpointOptions {
   /** 0: never. */
   readonly keepAliveMs: number;
   /** `here`: the endpoint's own address as the client reached it. */
-  readonly facts: (here: Place) => SentinelFacts;
+  readonly facts: (here: HostPort) => SentinelFacts;
 }
 
 export class SentinelEndpoint {

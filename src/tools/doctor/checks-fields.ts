@@ -57,9 +57,9 @@ function candidates(facts: Facts): Candidate[] {
     const withoutTtl = group.withoutTtl.estimate / group.keys.estimate;
     if (found === undefined || group.averageBytes > SMALL_BYTES || found.longest > longest) return [];
     if ((group.types.string ?? 0) < 1 || (withoutTtl > MIXED && withoutTtl < 1 - MIXED)) return [];
-    const { names, things, pairBytes } = found;
+    const { names, objectsPerKey, pairBytes } = found;
     const inHash = (pairBytes + PAIR_BYTES) * ROUNDED_UP;
-    const savedEach = (1 - things) * (group.averageBytes - inHash) - things * HASH_BYTES;
+    const savedEach = (1 - objectsPerKey) * (group.averageBytes - inHash) - objectsPerKey * HASH_BYTES;
     return [{ group, names, savedBytes: group.keys.estimate * Math.max(0, savedEach) }];
   });
 }

@@ -9,8 +9,8 @@ import type { KeyQuestion } from '../keyspace/redirect.js';
 export interface FieldNames {
   /** The field that is met most often first. */
   readonly names: readonly string[];
-  /** Objects for each key, 0 to 1: 1 if each object has only one field. An estimate. */
-  readonly things: number;
+  /** Above 0, at most 1: then each object has only one field. An estimate. */
+  readonly objectsPerKey: number;
   /** The mean of a name and its value, in bytes. */
   readonly pairBytes: number;
   /** The longest value that was met, in bytes. */
@@ -61,7 +61,7 @@ export class FieldTally {
 
   /**
    * Checks which other fields some of the keys have, and how long their values are.
-   * @param ask as Follower.ask() of the database; what it throws is thrown
+   * @param ask as Follower.ask() of the database. Rejects as it does.
    */
   async fields(ask: (questions: readonly KeyQuestion[]) => Promise<readonly Reply[]>): Promise<Fields> {
     const likely = [...this.noted].filter((entry): entry is [string, Noted] => {
@@ -78,16 +78,16 @@ export class FieldTally {
         ...siblings.flat().map((key) => ({ key, command: EXISTS })),
       ]);
       const lengths = replies.slice(0, keys.length).map(Number);
-      let [things, at] = [0, keys.length];
+      let [objects, at] = [0, keys.length];
       for (const { length } of siblings) {
         const there = replies.slice(at, at + length).filter((reply) => reply === 1).length;
-        things += 1 / (1 + there);
+        objects += 1 / (1 + there);
         at += length;
       }
       const pairBytes = mean(keys.map((key, i) => (wordOf(key)?.length ?? 0) + (lengths[i] as number)));
       found.set(pattern, {
         ...{ names, pairBytes, longest: Math.max(...lengths) },
-        things: things / keys.length,
+        objectsPerKey: objects / keys.length,
       });
     }
     return found;

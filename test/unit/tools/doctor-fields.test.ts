@@ -21,7 +21,9 @@ async function tallied(...keys: string[]) {
       return lengthAsked(command) ? 3 : 1;
     });
   });
-  return Object.fromEntries([...fields].map(([name, { names, things }]) => [name, [...names, things]]));
+  return Object.fromEntries(
+    [...fields].map(([name, { names, objectsPerKey }]) => [name, [...names, objectsPerKey]]),
+  );
 }
 
 t.test('words behind an id are fields', async (t) => {
@@ -74,7 +76,9 @@ t.test('no key is too strange', async (t) => {
       for (let i = 0; i < 20; i++) for (const each of keys) tally.note(Buffer.from(each));
       const fields = await tally.fields(async (questions) => questions.map(() => 0));
       some += fields.size;
-      return [...fields.values()].every(({ names, things }) => names.length > 1 && things === 1);
+      return [...fields.values()].every(
+        ({ names, objectsPerKey }) => names.length > 1 && objectsPerKey === 1,
+      );
     }),
   );
   t.ok(some > 0);
@@ -83,7 +87,7 @@ t.test('no key is too strange', async (t) => {
 /** A million keys, `user:ID:name` and the like; by default four of a user. */
 function fields(
   group: Partial<GroupAnalysis> = {},
-  { things = 0.25, pairBytes = 17, longest = 20 } = {},
+  { objectsPerKey = 0.25, pairBytes = 17, longest = 20 } = {},
 ): Partial<Facts> {
   const exactly = (estimate: number) => ({ estimate, low: estimate, high: estimate });
   const whole = {
@@ -100,7 +104,9 @@ function fields(
   };
   return {
     keys: { groups: [whole], biggest: {} } as unknown as NonNullable<Facts['keys']>,
-    fields: new Map([['user:*:*', { names: ['name', 'email', 'age', 'city'], things, pairBytes, longest }]]),
+    fields: new Map([
+      ['user:*:*', { names: ['name', 'email', 'age', 'city'], objectsPerKey, pairBytes, longest }],
+    ]),
   };
 }
 
@@ -113,8 +119,8 @@ t.test('a hash is proposed where it takes noticeably less memory', (t) => {
     'nothing that writes where it is pasted',
   );
   t.same(found({ used_memory: 900 * MB }, fields()), [], 'what it saves is too little of the whole');
-  t.same(found({}, fields({}, { things: 1 })), [], 'one field each');
-  t.same(found({}, fields({}, { things: 0.99 })), [], 'hardly anything has more than one');
+  t.same(found({}, fields({}, { objectsPerKey: 1 })), [], 'one field each');
+  t.same(found({}, fields({}, { objectsPerKey: 0.99 })), [], 'hardly anything has more than one');
   t.same(found({}, fields({ averageBytes: 200 })), [], 'values that are not small');
   t.same(found({}, fields({}, { pairBytes: 60 })), [], 'most of it is the values');
   t.same(found({}, fields({}, { longest: 64 })), notice);

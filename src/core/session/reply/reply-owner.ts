@@ -8,7 +8,7 @@ export interface SharedReplies {
   owe(owner: ReplyOwner, count: number): void;
 }
 
-/** A session with pending replies on a shared connection. */
+/** Whose pending replies on a shared connection are: a session, or a question of Spillway's own. */
 export interface ReplyOwner {
   /** How many replies the last takeShared() took. */
   readonly taken: number;

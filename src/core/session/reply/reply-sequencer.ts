@@ -223,8 +223,8 @@ export class ReplySequencer {
     this.suppressed = false;
     // Not again after an attribute, which was this item's first byte.
     if (scanner.type !== BAR) this.asked = this.mayAnswer(type);
-    const mayTell = type === STAR || type === GREATER;
-    if (mayTell && this.upstream.subscribed) scanner.capture = true;
+    const mayBeMessage = type === STAR || type === GREATER;
+    if (mayBeMessage && this.upstream.subscribed) scanner.capture = true;
     if (!this.asked) return;
     if (type === GREATER && this.shared !== undefined) {
       // No client that shares a connection has asked for pushes.
@@ -233,7 +233,7 @@ export class ReplySequencer {
     }
     const { hides, isConfirmed } = rowOf(queue.kind);
     this.suppressed = hides(type);
-    if (isConfirmed && mayTell) scanner.capture = true;
+    if (isConfirmed && mayBeMessage) scanner.capture = true;
   }
 
   /** Whether an item that begins now may be the reply to the head of the queue. */
@@ -250,12 +250,12 @@ export class ReplySequencer {
   private settle(): boolean {
     const { scanner, queue, upstream } = this;
     if (!this.asked) {
-      upstream.isTold(scanner);
+      upstream.takesMessage(scanner);
       return false;
     }
     const { kind, detail } = queue;
     if (rowOf(kind).isConfirmed) return upstream.confirm(queue, scanner);
-    if (upstream.isTold(scanner)) return false;
+    if (upstream.takesMessage(scanner)) return false;
     const refused = scanner.type === MINUS;
     if (kind === Pending.CONSOLE && !refused) {
       upstream.letIn();

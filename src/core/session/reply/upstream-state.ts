@@ -66,10 +66,11 @@ export class UpstreamState {
   }
 
   /**
-   * Whether the item that has just ended is a message or a push, which answers no command. In RESP2 messages look like replies;
-   * a subscriber gets no real replies that begin with such a word. A cluster also ends subscriptions when it moves a slot.
+   * Takes the item that has just ended if it is a message or a push, which answers no command; returns whether it is. In RESP2
+   * messages look like replies; a subscriber gets no real replies that begin with such a word. A cluster also ends subscriptions
+   * when it moves a slot.
    */
-  isTold({ type, prefix, prefixLength, lastInteger }: ReplyScanner): boolean {
+  takesMessage({ type, prefix, prefixLength, lastInteger }: ReplyScanner): boolean {
     const { subscriptions } = this;
     if (type !== GREATER && (type !== STAR || !this.subscribedInResp2)) return false;
     const read = subscriptions.any ? subscriptions.read(prefix, prefixLength) : Confirmation.NONE;
