@@ -18,7 +18,7 @@ async function named(t: Test, pool: string) {
     url: `redis://${dns.name}:${one.port}`,
     pool,
     sharedConnections: 1,
-    connectTimeout: '2s',
+    connectTimeout: '15s',
   };
   const proxy = await withProxy(t, { redis: one, config: { workers: 1, upstream } });
   for (const [redis, value] of [

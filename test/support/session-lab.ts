@@ -186,6 +186,8 @@ export class Store {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** One connection's worth of Redis: commands in, replies out. */
 export class ScriptedRedis {
   readonly commands: string[][] = [];
@@ -194,6 +196,8 @@ export class ScriptedRedis {
   private name = '';
   closed = false;
   private input = '';
+  /** With fewer characters than these, `input` holds no whole command. */
+  private wanted = 1;
   private output = '';
   private user = 'default';
   private authenticated: boolean;
@@ -249,6 +253,8 @@ export class ScriptedRedis {
   /** Takes bytes, returns what it answers. */
   receive(bytes: Buffer): Buffer {
     this.input += bytes.toString('latin1');
+    if (this.input.length < this.wanted) return NOTHING;
+    this.wanted = 1;
     for (let args = this.read(); args !== undefined; args = this.read()) {
       if (args.length > 0) this.handle(args);
       else if (!this.options.emptyKeepsSkip) this.skip = false;
@@ -295,9 +301,13 @@ export class ScriptedRedis {
       if (line < 0) return undefined;
       const length = this.number(at + 1, line);
       if (!(length >= 0)) return this.refuseBytes('invalid bulk length');
-      if (this.input.length < line + 2 + length + 2) return undefined;
-      args.push(this.input.slice(line + 2, line + 2 + length));
-      at = line + 2 + length + 2;
+      const next = line + 2 + length + 2;
+      if (this.input.length < next) {
+        this.wanted = next;
+        return undefined;
+      }
+      args.push(this.input.slice(line + 2, next - 2));
+      at = next;
     }
     this.input = this.input.slice(at);
     return args;
@@ -948,6 +958,9 @@ function nameOf(names: Record<string, number>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? String(value);
 }
 
+/** Nothing changes them, and to make one takes as long as many a scenario. */
+const TABLES = { plain: defaultCommandTable(), withConsole: defaultCommandTable([], true) };
+
 /** A session with all that it needs around it. */
 export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, switchboard?: Switchboard) {
   const gate = new ShedGate();
@@ -965,7 +978,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, 
   const client = new Sink();
   let ticks = 0;
   const context: SessionContext = {
-    table: defaultCommandTable([], scenario.console),
+    table: scenario.console ? TABLES.withConsole : TABLES.plain,
     policy: new Policy({
       rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
       ...{ gate, observer, now: () => NOW, random: () => 0.5, keys: scenario.keys, quotas },
@@ -1052,7 +1065,8 @@ export function run(scenario: Scenario, way: Way): Outcome {
   };
   const serve = () => {
     const { length } = server.lostLogins;
-    replies = Buffer.concat([replies, server.receive(upstream.take())]);
+    const more = server.receive(upstream.take());
+    if (more.length > 0) replies = Buffer.concat([replies, more]);
     if (server.lostLogins.length > length && !context.counters.raw)
       throw new Error('a login behind others that were not answered');
   };
