@@ -26,7 +26,8 @@ const STEPS = [
   ...[['nosuch'], ['nosuch', 'get k'], ['multi'], ['exec'], ['watch k'], ['watch k', 'get k'], ['unwatch']],
   ...[['multi', 'get k', 'exec'], ['multi now'], ['subscribe c', 'unsubscribe c', 'get k'], ['reset']],
 ] as const satisfies readonly (readonly string[])[];
-const WANTS_OWN = /^(multi|watch|subscribe|unwatch|nosuch|hello [23]$|client|select|reset|unsubscribe|exec)/;
+const WANTS_OWN =
+  /^(multi|watch|subscribe|unwatch|nosuch|auth$|hello [23]$|client|select|reset|unsubscribe|exec)/;
 
 interface Far {
   readonly server: ScriptedRedis;
