@@ -172,6 +172,8 @@ async function withRigSentinel(t: TestScope, watched: number): Promise<SentinelP
 export type WriteTo = () => number | undefined;
 
 const WRITER_RETRY_MS = 5;
+/** Writers without a pause take the processor from those that are to switch. */
+const WRITER_PAUSE_MS = 2;
 /** As late as a busy machine hands out a reply that has come. No other server is primary that soon. */
 const LATE_MS = 700;
 
@@ -283,8 +285,10 @@ export class Writers {
       }
       const key = `${this.name}:${writer}:${i++}`;
       const reply = await answerTo(socket, `*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$1\r\nv\r\n`);
-      if (reply === '+OK\r\n') this.acknowledged.push({ writer, key, at: performance.now() });
-      else {
+      if (reply === '+OK\r\n') {
+        this.acknowledged.push({ writer, key, at: performance.now() });
+        await delay(WRITER_PAUSE_MS);
+      } else {
         this.errors.push({ text: reply.trim(), at: performance.now() });
         await delay(WRITER_RETRY_MS);
       }
