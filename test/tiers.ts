@@ -7,6 +7,12 @@
 /** Run by `npm run test:rest` alone; the longest first. */
 export const REST: readonly string[] = [
   'tools/sweep-faults.test.ts',
+  'integration/failover-planned.test.ts',
+  'integration/failover-follower.test.ts',
+  'robustness/info.test.ts',
+  'robustness/victims.test.ts',
+  'integration/holds-steady.test.ts',
+  'tools/oom-now.test.ts',
   'robustness/bounds-readers.test.ts',
   'robustness/bounds-crowds.test.ts',
   'robustness/drain.test.ts',
@@ -24,11 +30,8 @@ export const REST: readonly string[] = [
   'robustness/servers-refusing.test.ts',
   'robustness/limits-clients.test.ts',
   'robustness/memory-monitor.test.ts',
-  'robustness/info.test.ts',
   'robustness/clock.test.ts',
   'integration/failover.test.ts',
-  'integration/failover-follower.test.ts',
-  'integration/failover-planned.test.ts',
   'integration/failover-name.test.ts',
   'integration/evict.test.ts',
   'integration/evict-scan.test.ts',
@@ -36,12 +39,10 @@ export const REST: readonly string[] = [
   'integration/shed-between-readings.test.ts',
   'integration/committed.test.ts',
   'robustness/log-destinations.test.ts',
-  'robustness/memory-monitor.test.ts',
   'robustness/open-files.test.ts',
   'integration/gone-clients.test.ts',
   'integration/demo.test.ts',
   'integration/exit-codes.test.ts',
-  'tools/oom-now.test.ts',
   'integration/pooling-clients.test.ts',
   'integration/cli-ask.test.ts',
   'tools/sweep-job.test.ts',
@@ -57,7 +58,6 @@ export const REST: readonly string[] = [
   'integration/pooling-lanes.test.ts',
   'integration/console.test.ts',
   'robustness/links.test.ts',
-  'robustness/victims.test.ts',
   'tools/keyspace.test.ts',
   'integration/explain.test.ts',
   'robustness/fuzz-sockets.test.ts',
@@ -70,11 +70,11 @@ export const REST: readonly string[] = [
   'robustness/servers-slow.test.ts',
   'integration/job-commands.test.ts',
   'conformance/clients/redis-cli.test.ts',
-  'integration/holds-steady.test.ts',
   'integration/cli-top.test.ts',
   'robustness/bounds-endless.test.ts',
   'integration/advice.test.ts',
   'integration/rules-by-database.test.ts',
+  'integration/deploy.test.ts',
 ];
 
 /** Run by `npm test` with command pooling, too: with session pooling, these go through every part of the proxy. */
@@ -83,6 +83,9 @@ export const POOLED_IN_FAST: readonly string[] = [
   'integration/framing.test.ts',
   'robustness/bounds-refusals.test.ts',
 ];
+
+/** Files that play only a cut with command pooling: they take long, and little of them depends on it. */
+export const CUT_POOLED: readonly string[] = ['integration/workers.test.ts'];
 
 /** Files that one kind of pooling is enough for: they choose it themselves, or it makes no difference. */
 export const ONE_POOLING: readonly string[] = [

@@ -2,7 +2,15 @@
 // Invariant: whatever the lists say, `npm test` and the rest together run each file at least once in full.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { ALONE, BROWSER_IN_FAST, BY_TRANSPORT, ONE_POOLING, POOLED_IN_FAST, REST } from '../../test/tiers.js';
+import {
+  ALONE,
+  BROWSER_IN_FAST,
+  BY_TRANSPORT,
+  CUT_POOLED,
+  ONE_POOLING,
+  POOLED_IN_FAST,
+  REST,
+} from '../../test/tiers.js';
 
 export type Tier = 'fast' | 'rest' | 'all';
 
@@ -53,7 +61,7 @@ export function plan(tier: Tier, files: readonly TestFile[]): TestRun[] {
   );
 }
 
-/** Every run of one file that there is, each in full. */
+/** Every run of one file that there is; the first in full. */
 export function everyRun(file: TestFile): TestRun[] {
   return runsOf(file, 'all').map(({ run }) => run);
 }
@@ -77,7 +85,11 @@ function runsOf({ name, text }: TestFile, asked: Tier): { tier: 'fast' | 'rest';
   add(isOneOf(name, REST) ? 'rest' : 'fast', '');
   const poolsAgain = POOLING.some((folder) => name.startsWith(folder)) && !/\bPOOLS\b/.test(text);
   if (poolsAgain && !isOneOf(name, ONE_POOLING)) {
-    add(isOneOf(name, POOLED_IN_FAST) ? 'fast' : 'rest', 'command pooling', { SPILLWAY_POOL: 'command' });
+    const cut = isOneOf(name, CUT_POOLED);
+    add(isOneOf(name, POOLED_IN_FAST) ? 'fast' : 'rest', cut ? 'command pooling, a cut' : 'command pooling', {
+      SPILLWAY_POOL: 'command',
+      ...(cut && { SPILLWAY_TIER: 'fast' }),
+    });
   }
   if (isOneOf(name, BY_TRANSPORT)) {
     add('rest', 'by TLS', { SPILLWAY_TRANSPORT: 'tls' });
@@ -93,7 +105,7 @@ function isOneOf(name: string, list: readonly string[]): boolean {
 }
 
 function checkLists(names: readonly string[]): void {
-  const lists = { REST, POOLED_IN_FAST, ONE_POOLING, BY_TRANSPORT, BROWSER_IN_FAST, ALONE };
+  const lists = { REST, POOLED_IN_FAST, CUT_POOLED, ONE_POOLING, BY_TRANSPORT, BROWSER_IN_FAST, ALONE };
   for (const [list, entries] of Object.entries(lists)) {
     const gone = entries.find((entry) => !names.some((name) => isOneOf(name, [entry])));
     if (gone !== undefined) throw new Error(`test/tiers.ts: ${list} names test/${gone}, which is not there`);
