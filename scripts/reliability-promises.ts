@@ -42,7 +42,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Every request gets its own reply, once and in order, whatever happens on either connection: latency, slices, stalls, resets, half-closes, lost packets.',
+          'Every request gets its own reply, once and in order, whatever happens on either connection: latency, bytes in pieces, stalls, resets, half-closes, lost packets.',
         tests: [
           ['robustness/links.test.ts'],
           ['robustness/links-cut.test.ts'],

@@ -154,7 +154,7 @@ const cases: readonly ClientCase<BullTools>[] = [
   },
   {
     name: 'Redis is killed and comes back: the worker goes on with what it finds',
-    note: 'the tests run without persistence, so that what was queued before is gone, on either way',
+    note: 'the tests run without persistence, so what was queued before is gone, with and without Spillway',
     scripted: true,
     async run({ queue, worker, side }) {
       const jobs = queue();

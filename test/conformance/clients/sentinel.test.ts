@@ -44,7 +44,7 @@ async function kept(t: Test, name: string, note: string, play: (t: Test) => Prom
 await kept(
   t,
   'a proxy in front of a Sentinel: clients see what Sentinel says',
-  'the address that Sentinel gives is that of Redis itself: such a client goes past Spillway from there on',
+  'Sentinel gives the address of Redis itself, so such a client then bypasses Spillway',
   async (t) => {
     const redis = await withRedis(t);
     const sentinel = await withSentinel(t, redis.port);
