@@ -121,7 +121,7 @@ export class BudgetRoom {
       take: (most, mostBytes) => this.take(most, mostBytes),
       current: (of) => scan.current(of),
       again: () => scan.again(),
-      learn: () => scan.learn(),
+      learn: (slot, bytes) => scan.learn(slot, bytes),
     };
     return new Unlinker({ endpoint, clock, onEvicted, onGone, source, asksAll: true });
   }

@@ -13,6 +13,7 @@ import type { Reply } from '../tools/keyspace/pipe.js';
 import type { Candidate } from './candidates.js';
 import type { KeySource } from './key-source.js';
 import { Link, type LinkOptions } from './link.js';
+import { LIKELY_BYTES } from './observation.js';
 import { idleByFreq, UNSHARP_MS } from './second-chance.js';
 
 export interface ScanOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
@@ -36,6 +37,8 @@ const AFTER_ALL_KNOWN_MS = 600_000;
 /** After a failure it tries again soon; only if that lasts does it no longer count on finding keys. */
 const AFTER_FAILURE_MS = 500;
 const FAILING_MS = 2000;
+/** Keys over which their mean size is learnt. */
+const LEARNS_OVER = 64;
 /** Idle seconds for a count of uses: they only need to order keys. */
 const IDLE_OF_FREQ = 255;
 
@@ -81,12 +84,13 @@ export class ScanSource implements KeySource {
   /** The last walk came past no key that may be evicted and that no ring knows. */
   foundNone = false;
   private readonly questions = new Batch();
+  /** Of the keys that were handed out lately. */
+  private meanBytes = LIKELY_BYTES;
 
   constructor(private readonly options: ScanOptions) {}
 
   take(most: number, mostBytes: number): Candidate[] {
-    // Their sizes are unknown, so it hands out a few keys at a time.
-    const count = Math.min(most, Math.max(1, Math.floor(mostBytes / 1024)), this.ready);
+    const count = Math.min(most, Math.max(1, Math.round(mostBytes / this.meanBytes)), this.ready);
     return this.pool.splice(this.pool.length - count, count).reverse();
   }
 
@@ -103,7 +107,9 @@ export class ScanSource implements KeySource {
   /** It was used meanwhile: a later walk may find it again. */
   again(): void {}
 
-  learn(): void {}
+  learn(_slot: number, bytes: number): void {
+    this.meanBytes += (bytes - this.meanBytes) / LEARNS_OVER;
+  }
 
   /** Keys are wanted: continues the walk if its time has come. `hurries`: until the next call page follows page. */
   walkOn(hurries = false): void {

@@ -76,6 +76,16 @@ t.test('one server', async (t) => {
     t.ok(source.seek(undefined) > 0, 'the others are at hand once the rings have none');
   });
 
+  t.test('once it is known that keys are small, as many are handed out as fit', async (t) => {
+    await restore(direct, 300, 50, 'page:', 'IDLETIME', 900);
+    const { source, walk } = withSource(t);
+    await walk(() => source.seek(undefined) === 300);
+    const few = source.take(64, 64 * 100);
+    t.equal(few.length, 6, 'their sizes are unknown');
+    for (let i = 0; i < 500; i++) source.learn(1, 100);
+    t.equal(source.take(64, 64 * 100).length, 64);
+  });
+
   t.test('SCAN gives keys of a lower priority than all that the rings have, however young', async (t) => {
     await restore(direct, 200, 50, 'page:', 'IDLETIME', 1);
     await restore(direct, 200, 50, 'part:', 'IDLETIME', 1);
