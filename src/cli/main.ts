@@ -212,6 +212,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
+  const [, , word, topic] = process.argv;
+  if (word === 'help' && topic !== undefined && !topic.startsWith('-') && !isCommand(topic))
+    program.error(`error: unknown command '${topic}'${didYouMean(topic)}`);
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
@@ -229,6 +232,10 @@ async function serve(options: ConfigOptions): Promise<void> {
   process.exitCode = await run(toSources(options, process.env), VERSION);
   // A failed start may leave sockets or timers behind that would keep the process up.
   if (process.exitCode !== undefined) process.exit();
+}
+
+function isCommand(name: string): boolean {
+  return name === 'help' || program.commands.some((command) => command.name() === name);
 }
 
 /** For a command of a name that is one or two letters away. */

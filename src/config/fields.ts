@@ -28,11 +28,12 @@ import { UpstreamUrlError } from './upstream-url.js';
 /** An object in which an unknown key is an error that lists the known ones: one line for each unknown key, in their order. */
 export function strict<S extends z.core.$ZodLooseShape>(shape: S) {
   const known = Object.keys(shape);
+  const first = known.find((name) => !name.startsWith('$'));
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
         ? issue.keys.map((key) => unknownSetting(key, known)).join('\n')
-        : expected(issue, 'an object'),
+        : expected(issue, `an object such as { "${first}": … }`),
   });
 }
 

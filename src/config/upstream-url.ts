@@ -76,7 +76,7 @@ function schemeOf(text: string): 'redis' | 'rediss' | 'unix' {
   const scheme = /^([a-z+.-]+):/i.exec(text)?.[1]?.toLowerCase();
   if (scheme === 'redis' || scheme === 'rediss' || scheme === 'unix') return scheme;
   throw new UpstreamUrlError(
-    'must start with redis://, rediss:// (TLS) or unix:// (a unix socket), such as redis://127.0.0.1:6379',
+    'must start with redis://, rediss:// (TLS), unix:// (a unix socket) or redis-sentinel:// (a primary behind Sentinels), such as redis://127.0.0.1:6379',
   );
 }
 

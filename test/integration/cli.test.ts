@@ -69,6 +69,7 @@ t.test('wrong usage exits 64 and says how to find help', async (t) => {
   const cases: [string[], RegExp][] = [
     [['--nope'], /unknown option '--nope'/],
     [['nope'], /unknown command 'nope'/],
+    [['help', 'statz'], /^error: unknown command 'statz'; did you mean stats\?\nSee spillway --help\.\n/],
     [['statz'], /unknown command 'statz'; did you mean stats\?/],
     [['serve', 'nope'], /too many arguments for 'serve'/],
     [['--listen'], /option '-l, --listen <host:port>' argument missing/],

@@ -260,9 +260,11 @@ t.test('a bad value is blamed on where it came from', async (t) => {
   ]);
   const dir = t.testdir({ 'a.json': '{ "upstream": 5 }', 'b.json': '[]' });
   t.same(blamed({ file: `${dir}/a.json`, flags: { upstream: 'redis://h' } }), [
-    'upstream: must be an object',
+    'upstream: must be an object such as { "url": … }',
   ]);
-  t.same(blamed({ file: `${dir}/b.json`, flags: { listen: ':1' } }), [': must be an object']);
+  t.same(blamed({ file: `${dir}/b.json`, flags: { listen: ':1' } }), [
+    ': must be an object such as { "listen": … }',
+  ]);
 });
 
 t.test('files that cannot be used', async (t) => {

@@ -81,8 +81,8 @@ t.test('each mistake is one problem, at its place', async (t) => {
   const memory = (value: unknown) => ({ memory: value });
   const rules = (...value: unknown[]) => ({ rules: value });
   const cases: [unknown, RegExp][] = [
-    [[], /^: must be an object$/],
-    [null, /^: must be an object$/],
+    [[], /^: must be an object such as \{ "listen": … \}$/],
+    [null, /^: must be an object such as/],
     [
       { lisen: ':1' },
       /^lisen: is not a setting here; did you mean "listen"\? the settings here are \$schema, listen, /,
@@ -125,7 +125,7 @@ t.test('each mistake is one problem, at its place', async (t) => {
       /^upstream\.failover\.pause: must be/,
     ],
     [{ mode: 'Observe' }, /^mode: must be "enforce" or "observe"$/],
-    [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
+    [{ upstream: 'redis://h' }, /^upstream: must be an object such as \{ "url": … \}$/],
     [
       { upstream: { uri: 'x' } },
       /^upstream\.uri: is not a setting here; did you mean "url"\? the settings here are url, tls, expect, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout, failover$/,
@@ -195,7 +195,7 @@ t.test('each mistake is one problem, at its place', async (t) => {
       },
       /^rules: must hold at most 10000 rules$/,
     ],
-    [rules('a'), /^rules\[0\]: must be an object$/],
+    [rules('a'), /^rules\[0\]: must be an object such as \{ "name": … \}$/],
     [rules({ ...rule, name: undefined }), /^rules\[0\]\.name: is missing: give a name in quotes$/],
     [rules({ ...rule, name: '' }), /^rules\[0\]\.name: must be 1 to 64 of/],
     [rules({ ...rule, name: 'x'.repeat(65) }), /^rules\[0\]\.name: must be 1 to 64 of/],

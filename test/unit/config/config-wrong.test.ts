@@ -67,7 +67,7 @@ const REFUSED: Record<string, readonly [text: string | Buffer, ...lines: string[
   ],
   'a URL without a scheme': [
     upstream('localhost:6379'),
-    'upstream.url (line 2): must start with redis://, rediss:// (TLS) or unix:// (a unix socket), such as redis://127.0.0.1:6379',
+    'upstream.url (line 2): must start with redis://, rediss:// (TLS), unix:// (a unix socket) or redis-sentinel:// (a primary behind Sentinels), such as redis://127.0.0.1:6379',
   ],
   'a URL of another kind': [upstream('http://localhost:6379'), 'upstream.url (line 2): must start with …'],
   'a port out of range': [upstream('redis://localhost:637900'), URL_FORM],
