@@ -58,7 +58,7 @@ function jobsEvictable(facts: AdviceFacts): Advice | undefined {
         ? {
             kind: 'policy',
             policy: 'noeviction',
-            why: 'Spillway makes room among the caches, and Redis evicts nothing',
+            why: 'only once these rules enforce: then Spillway makes room among the caches, and Redis evicts nothing',
           }
         : { kind: 'policy', policy: 'volatile-lru', why: 'evicts only keys that have a TTL' },
       ...(bull ? [BULL] : []),

@@ -14,6 +14,12 @@ export type Step =
   | { readonly kind: 'policy'; readonly policy: string; readonly why: string }
   | { readonly kind: 'note'; readonly text: string };
 
+/** A rule that is added only observes, so nothing may rely on it yet. */
+const ENFORCE: Step = {
+  kind: 'note',
+  text: 'what is added only observes: when "spillway report" shows what it would evict, remove its "mode"',
+};
+
 /** The changes that let Spillway evict the caches; empty: no keys look like a cache. */
 export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
   const caches = (holders ?? []).filter(
@@ -29,12 +35,13 @@ export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
       text: `${sure ? 'add' : 'if their keys can be recreated, add'} "evict": true to ${found.length === 1 ? 'the rule' : 'the rules'} ${some(found.map(({ name }) => JSON.stringify(name)))}`,
     });
   }
+  const added: Step[] = [];
   for (const holder of caches.filter(({ rule }) => rule === undefined).slice(0, 3)) {
     const rule = ruleFor(holder, rules);
     if (rule?.ttl !== undefined)
-      steps.push({ kind: 'rule', text: `add the rule ${inline({ ...rule, evict: true })}` });
+      added.push({ kind: 'rule', text: `add the rule ${inline({ ...rule, evict: true })}` });
   }
-  return steps;
+  return [...steps, ...added, ...(added.length > 0 ? [ENFORCE] : [])];
 }
 
 /** The rule that the page and `init` suggest for these keys; it only observes. undefined: no rule can be suggested. */

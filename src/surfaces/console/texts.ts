@@ -5,6 +5,7 @@ import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../../core/words.js';
 import { sheddingText } from '../../memory/shedding-words.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
+import type { TimeTo } from '../../observe/history/forecast.js';
 import type { GrowthReport } from '../../observe/history/history.js';
 import type { ClientSnapshot } from '../../observe/snapshots/connections.js';
 import type { ServiceStateSnapshot } from '../../observe/state/service-state.js';
@@ -52,6 +53,12 @@ function countOrNone(count: number | null): string {
   return count === null ? NONE : countText(count);
 }
 
+/** `0 s` would read like a figure that is missing. */
+function fullWhen(time: TimeTo | null): string {
+  if (time?.seconds == null) return NONE;
+  return time.seconds === 0 ? 'now' : `in ${timeText(time.seconds)}`;
+}
+
 /** Rules in the configuration's own words, as describeRule() gives them. */
 export function rulesText(rules: unknown, mode: string): string[] {
   const all = rules as readonly Readonly<Record<string, unknown>>[];
@@ -94,7 +101,7 @@ export function memoryText(
 ): string[] {
   const { usedBytes, limitBytes, pressure, level, reason, rehearsal, stale } = memory;
   const of = limitBytes === null ? '' : ` of ${bytesText(limitBytes)}`;
-  const share = pressure === null ? '' : ` (${percentText(pressure)})`;
+  const share = pressure === null ? '' : `, pressure ${percentText(pressure)}`;
   const rate = growth === null ? undefined : Math.round(growth.bytesPerSecond);
   return [
     ...labelled([
@@ -105,7 +112,7 @@ export function memoryText(
         usedBytes === null ? 'unknown' : `${bytesText(usedBytes)}${of}${share}${stale ? ', stale' : ''}`,
       ],
       ['growth', rate === undefined ? NONE : `${rate < 0 ? '-' : ''}${bytesText(Math.abs(rate))}/s`],
-      ['full in', timeToFull?.seconds == null ? NONE : timeText(timeToFull.seconds)],
+      ['full', fullWhen(timeToFull)],
       [
         'shedding',
         printable(

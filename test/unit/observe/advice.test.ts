@@ -81,10 +81,11 @@ t.test('a cache alone, without TTLs: no volatile policy, which would find nothin
   t.equal(advice.evidence, 'noeviction; cache:*: 80.0 MB of 100 MB');
   t.match(advice.reason, /the keys of the cache/);
   t.match(advice.steps, [
-    { kind: 'rule', text: /"evict":true|"evict": true/ },
+    { kind: 'rule', text: /"mode": "observe", "evict": true/ },
+    { kind: 'note', text: /^what is added only observes: .* remove its "mode"$/ },
     { kind: 'policy', policy: 'allkeys-lru' },
   ]);
-  t.equal(advice.steps.length, 2);
+  t.equal(advice.steps.length, 3);
 });
 
 t.test('keys that no name calls a cache: their TTLs are the evidence', async (t) => {
@@ -151,7 +152,12 @@ t.test('allkeys-* with jobs, and with rules that are durable or critical', async
   t.match(bull, { id: 'jobs-evictable', severity: 'warning', evidence: /bull:\*/ });
   t.match(texts(bull).at(-1), /BullMQ asks for noeviction; its own keys have no TTL/);
   t.match(bull.steps[0], { kind: 'rule', text: /"match": "cache:\*".*"evict": true/ });
-  t.match(bull.steps[1], { kind: 'policy', policy: 'noeviction' });
+  t.match(
+    bull.steps[1],
+    { kind: 'note', text: /only observes/ },
+    'with noeviction alone nothing would make room',
+  );
+  t.match(bull.steps[2], { kind: 'policy', policy: 'noeviction', why: /^only once these rules enforce: / });
   const evicting = { evicting: '12 keys evicted so far' };
   t.match(only(advise(facts('allkeys-lru', [held('bull:*', 10, 0)], evicting))), {
     severity: 'critical',

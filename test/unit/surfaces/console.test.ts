@@ -180,9 +180,9 @@ t.test('each subcommand, in upper and lower case, is a table', async (t) => {
   t.same(clients.slice(0, 2), ['CLIENT  NAME  SENT', 'h:0     -     50 B']);
   t.same(await ask(['MEMORY']), [
     'state     observing: nothing is refused',
-    'memory    5 B of 10 B (50%)',
+    'memory    5 B of 10 B, pressure 50%',
     'growth    -',
-    'full in   9 s',
+    'full      in 9 s',
     'shedding  armed: it may',
     '',
     'PRIORITY  REFUSED   FROM  ALL FROM  KEPT FROM IT',
