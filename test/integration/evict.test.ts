@@ -177,7 +177,7 @@ t.test('one process: observe, reload, keys from before the start, faults', async
     const proxy = await withProxy(t, { redis, config: { rules: RULES, workers: 1 } });
     await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
     t.equal(await number(direct, 'EVAL', "return #redis.call('KEYS', 'other:*')", '0'), others);
-    t.ok((await ruleOf(proxy)).evicted > 0);
+    await until(async () => (await ruleOf(proxy)).evicted > 0, PATIENCE);
     const clients = String(await direct.call('CLIENT', 'LIST'));
     for (const [, id = ''] of clients.matchAll(/id=(\d+) [^\n]*name=spillway-evictor/g))
       await direct.call('CLIENT', 'KILL', 'ID', id);
@@ -238,7 +238,7 @@ t.test('one process: observe, reload, keys from before the start, faults', async
       mode = 'enforce';
       t.match(await proxy.running.reload('SIGHUP'), { ok: true });
       await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
-      t.ok((await ruleOf(proxy)).evicted > 0);
+      await until(async () => (await ruleOf(proxy)).evicted > 0, PATIENCE);
       await until(async () => (await memoryOf(proxy)).eviction?.phase === 'waiting', PATIENCE);
       await direct.call('CONFIG', 'SET', 'maxmemory', '0');
       await until(async () => (await memoryOf(proxy)).eviction?.phase === 'unknown', PATIENCE);
@@ -270,7 +270,10 @@ t.test('one process: observe, reload, keys from before the start, faults', async
       t.match((await memoryOf(proxy)).eviction, { phase: 'unable', holding: false, trouble: /UNLINK/ });
       await direct.call('ACL', 'SETUSER', 'weak', '+unlink');
       await until(async () => (await used(direct)) <= 0.77 * LIMIT, PATIENCE);
-      t.equal(((await proxy.admin('/readyz')) as { reasons: string[] }).reasons.length, 0);
+      await until(
+        async () => ((await proxy.admin('/readyz')) as { reasons: string[] }).reasons.length === 0,
+        PATIENCE,
+      );
     },
   );
 });
