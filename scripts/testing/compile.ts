@@ -88,6 +88,8 @@ async function bundlePackages(root: string, into: string): Promise<void> {
       absWorkingDir: root,
       stdin: { contents: `export * from '${name}'; export { default } from '${name}';`, resolveDir: root },
       outfile: path.join(into, `${name}.js`),
+      // It starts processes with files beside its own.
+      external: ['@tapjs/processinfo'],
       // What is no module asks for what Node has.
       banner: {
         js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
