@@ -1,4 +1,4 @@
-// What the evictor asks of the rest of the proxy, and what it is told. Types only.
+// What the evictor needs from the rest of the proxy, and what it reports. Types only.
 import type { Logger } from 'pino';
 import type { RuleSet } from '../core/policy/rule-set.js';
 import type { Endpoint } from '../tools/keyspace/endpoint.js';

@@ -1,5 +1,5 @@
-// Unlinks the next keys, up to as many bytes as it is told, on connections of its own (link.ts): one for each database that has
-// such keys, up to LINKS.
+// Unlinks the next keys, up to the number of bytes that the evictor orders, on connections of its own (link.ts): one for each
+// database that has such keys, up to LINKS.
 //
 //   take 64 keys, 1 MB ─▶ size? read since? (MEMORY USAGE, OBJECT IDLETIME or FREQ) ─▶ still as chosen? ─▶ UNLINK ─▶ count
 //

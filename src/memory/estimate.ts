@@ -1,5 +1,5 @@
-// The server's memory as it is taken to be now: what was last read, what can be evicted of it, and what has come since.
-// Owns the last reading and the rates of growth. It decides nothing: pressure.ts goes by it. Pure; the clock comes with each
+// Estimates the server's memory now, from the last reading, what can be evicted, and what writes have added since. Owns the last
+// reading and the rates of growth. It decides nothing: pressure.ts does, by this estimate. Pure; the clock comes with each
 // call (monotonic milliseconds).
 //
 //   committed = used memory that nothing can take back (evictable.ts); with noeviction all of it

@@ -1,4 +1,4 @@
-// What to shed now and why: from the memory that is taken to be in use (estimate.ts) to the gate. Pure except for the gate that
+// What to shed now and why: from the estimate of memory (estimate.ts) to the gate. Pure except for the gate that
 // it writes: no timers, no I/O; the clock comes with each call (monotonic milliseconds).
 //
 //   latched  = the highest reading; it falls only once readings are `hysteresis` below it

@@ -115,7 +115,7 @@ export class KeyMemory {
 
   /**
    * The same, but kept until settle(): then the writes of a whole pipeline wait for memory at once, not one after the other.
-   * A lost TTL is told to `onLost` with `slot`.
+   * Reports a lost TTL to `onLost`, with `slot`.
    */
   note(
     slot: number,

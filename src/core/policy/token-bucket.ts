@@ -8,7 +8,7 @@
 // changes one number, since each command pays for it; the others follow from it.
 
 /** The numbers of a bucket. They are in an array: as fields each change would make a number object on the heap. */
-/** Tokens, before what FRESH has taken is taken off. */
+/** Tokens, if those of FRESH had not been taken. */
 const LEFT = 0;
 /** Tokens taken here since the last report, and those reported and not yet confirmed. */
 const FRESH = 1;

@@ -1,4 +1,4 @@
-// What a client is told in place of a reply when Spillway refuses its command.
+// The error that a client gets in place of a reply when Spillway refuses its command.
 import { errorReply } from '../../resp/client-errors.js';
 import { refusalReply } from '../../resp/refusal-replies.js';
 import { Refusal } from './pending-kind.js';

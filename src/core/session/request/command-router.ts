@@ -57,7 +57,7 @@ export interface RouterParts {
 const MOST_HELD_BYTES = 256 * 1024;
 
 export class CommandRouter implements CommandHandler {
-  /** Why no new command is taken: a drain or a pause. */
+  /** Why Spillway takes no new command: a drain or a pause. */
   readonly stops: Stops;
   /** What the server has said to the login that is held. */
   private loginRefusal: Uint8Array | undefined;

@@ -1,7 +1,7 @@
-// Why no new command of a client is taken: Spillway drains its clients, or a pause waits for another primary. Both leave an open
-// transaction to its EXEC, except a pause of all.
+// Why Spillway takes no new command from a client: it drains its clients, or a pause waits for another primary. An open
+// transaction may go on to its EXEC in both, except in a pause of all.
 // A drain that begins during a stall still sends held commands that get no reply, and a CLIENT REPLY that asks for silence. The
-// first command that is dropped must be one whose reply the client misses: otherwise the client could not notice.
+// first dropped command must be one that gets a reply: by the missing reply the client notices that the command is lost.
 // Owns these two decisions; drops and holds nothing itself.
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ProtocolState } from '../state/protocol-state.js';
