@@ -1,4 +1,4 @@
-// Asks each Sentinel once which primary it names, with the same questions and votes as the follower (by-sentinel.ts).
+// Asks each Sentinel once which primary it names, with the same questions and votes as the follower (follower.ts).
 // Invariant: it ends, at the latest when all connections have timed out, and closes them.
 
 import type { LineOptions } from './sentinel-line.js';

@@ -3,7 +3,7 @@
 // Owns the follower. Invariant: with a fixed address none of this exists.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
-import { BySentinel } from '../failover/by-sentinel.js';
+import { Follower } from '../failover/follower.js';
 import type { PlannedSwitch } from '../failover/planned-switch.js';
 import {
   nameOf,
@@ -50,15 +50,15 @@ export function whereaboutsOf(
   secure: UpstreamTls | undefined,
   clock: () => number,
   log: Logger,
-): BySentinel | undefined {
+): Follower | undefined {
   const { failover, followedName, username, password, connectTimeoutMs, host, port } = upstream;
   const parts = {
     ...{ server: { username, password }, connectTimeoutMs, clock, log },
     tls: secure && ((host: string) => secureOptions({ host, port: 0, connectTimeoutMs }, secure)),
   };
-  if (failover !== undefined) return new BySentinel({ ...failover, ...parts });
+  if (failover !== undefined) return new Follower({ ...failover, ...parts });
   if (followedName === undefined) return undefined;
-  return new BySentinel({
+  return new Follower({
     ...{ name: { host, port }, primary: nameOf({ host, port }), sentinels: [], natMap: {} },
     ...{ user: undefined, password: undefined, resume: 'agreed', onMinority: 'admit' },
     ...{ ...followedName, ...parts },

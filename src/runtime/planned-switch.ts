@@ -1,7 +1,7 @@
 // Gives the planned switch what it needs of this proxy: the Sentinels' view, the pause of the service, logins and limits. Wiring
 // only.
 import type { EffectiveConfig } from '../config/effective.js';
-import type { BySentinel } from '../failover/by-sentinel.js';
+import type { Follower } from '../failover/follower.js';
 import { PlannedSwitch } from '../failover/planned-switch.js';
 import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
 
@@ -10,7 +10,7 @@ export function plannedSwitchOf(
   { upstream }: EffectiveConfig,
   secure: UpstreamTls | undefined,
   clock: () => number,
-  follower: BySentinel,
+  follower: Follower,
   settled: () => Promise<boolean>,
   said: (text: string, failed: boolean) => void,
 ): PlannedSwitch | undefined {

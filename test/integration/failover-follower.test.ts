@@ -2,7 +2,7 @@
 
 import pino from 'pino';
 import t from 'tap';
-import { BySentinel } from '../../src/failover/by-sentinel.js';
+import { Follower } from '../../src/failover/follower.js';
 import type { Resumption } from '../../src/failover/whereabouts.js';
 import { withRaw } from '../support/raw-client.js';
 import { type TestScope, withRedis } from '../support/redis.js';
@@ -13,7 +13,7 @@ import { until } from '../support/wait.js';
 const PATIENCE = { timeoutMs: 60_000 };
 
 interface Followed {
-  readonly follower: BySentinel;
+  readonly follower: Follower;
   readonly writers: Writers;
   readonly resumptions: Resumption[];
   readonly said: string[];
@@ -27,7 +27,7 @@ async function follow(
 ): Promise<Followed> {
   const resumptions: Resumption[] = [];
   const said: string[] = [];
-  const follower = new BySentinel({
+  const follower = new Follower({
     sentinels: ports.map((port) => ({ host: '127.0.0.1', port })),
     primary: SENTINEL_PRIMARY,
     ...{ user: undefined, password: undefined, natMap: {}, tls: undefined, connectTimeoutMs: 1000 },

@@ -28,7 +28,7 @@ const CALM_TICK_MS = 100;
 /** After this time a start continues without a primary. */
 const START_MS = 3000;
 
-export interface BySentinelOptions extends Pick<ViewOptions, 'pauseMs' | 'resume' | 'onMinority'> {
+export interface FollowerOptions extends Pick<ViewOptions, 'pauseMs' | 'resume' | 'onMinority'> {
   readonly sentinels: readonly PrimaryAddress[];
   readonly primary: string;
   /** In place of Sentinels, which are then none. */
@@ -46,7 +46,7 @@ export interface BySentinelOptions extends Pick<ViewOptions, 'pauseMs' | 'resume
   readonly log: Logger;
 }
 
-export class BySentinel implements Whereabouts {
+export class Follower implements Whereabouts {
   private readonly view: SentinelView;
   private readonly lines: readonly (SentinelLine | NameLine)[];
   /** Why the name cannot be resolved; null: it can, or there is none. */
@@ -67,7 +67,7 @@ export class BySentinel implements Whereabouts {
   private lastFence: FenceAnswer = { trouble: '' };
   private wake: () => void = () => {};
 
-  constructor(private readonly options: BySentinelOptions) {
+  constructor(private readonly options: FollowerOptions) {
     const { sentinels, pauseMs, resume, onMinority, clock } = options;
     const { name } = options;
     const voices = name === undefined ? sentinels : [name];
