@@ -9,6 +9,7 @@ import { SentinelEndpoint } from '../surfaces/sentinel/endpoint.js';
 import { DataPort, type PortAddress } from '../wire/client/data-port.js';
 import { Entrance } from '../wire/client/entrance.js';
 import { readRoom, sentinelConnections } from './capacity.js';
+import { ClientTroubles } from './client-troubles.js';
 import { entranceOptions } from './tls.js';
 import { VERSION } from './version.js';
 
@@ -25,6 +26,10 @@ export class SentinelPort {
   private readonly entrance: Entrance;
   private readonly endpoint: SentinelEndpoint;
   private readonly most = sentinelConnections(readRoom());
+  private handshakesFailed = 0;
+  private proxyHeadersRefused = 0;
+  /** Turned away before the endpoint itself had them. */
+  private rejected = 0;
   private readonly renewal: { reload(): unknown; close(): void } | undefined;
 
   constructor(
@@ -49,18 +54,28 @@ export class SentinelPort {
     const silent = log.child({}, { level: 'silent' });
     const options = entranceOptions(config, silent, () => this.entrance.renew());
     this.renewal = options.tls?.renewal;
+    const troubles = new ClientTroubles(log.child({ port: 'sentinelListen' }), false);
     this.entrance = new Entrance(options, {
       admitted: ({ socket }) => this.endpoint.accept(socket),
       turnedAway: () => {},
-      handshakeFailed: () => {},
-      headerRefused: () => {},
+      handshakeFailed: (source, error) => {
+        this.handshakesFailed++;
+        troubles.turnedAway(source, error);
+      },
+      headerRefused: (source, error) => {
+        this.proxyHeadersRefused++;
+        troubles.turnedAway(source, error);
+      },
     });
     this.port = new DataPort(
       { ...listen, mode: 0 },
       {
         accepted: (client) => {
           if (this.entrance.size < this.most) this.entrance.enter(client);
-          else client.destroy();
+          else {
+            this.rejected++;
+            client.destroy();
+          }
         },
         acceptFailed,
         reopenFailed: () => {},
@@ -79,7 +94,12 @@ export class SentinelPort {
   }
 
   snapshot(): SentinelEndpointSnapshot {
-    return this.endpoint.snapshot();
+    const { handshakesFailed, proxyHeadersRefused } = this;
+    const { clients, clientsTotal, clientsRejected } = this.endpoint.snapshot();
+    return {
+      ...{ clients, clientsTotal, clientsRejected: clientsRejected + this.rejected },
+      ...{ handshakesFailed, proxyHeadersRefused },
+    };
   }
 
   /** For good: clients ask another Sentinel. */

@@ -5,7 +5,8 @@ import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { Authority } from '../support/certificates.js';
 import { withIoredis } from '../support/ioredis.js';
-import { type ProxyOptions, withProxy } from '../support/proxy.js';
+import { type ProxyOptions, type TestProxy, withProxy } from '../support/proxy.js';
+import { fromAddress } from '../support/proxy-header.js';
 import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
@@ -34,6 +35,8 @@ async function withEndpoint(t: Test, { announce = {}, config = {}, secrets }: En
   });
   return { proxy, port: proxy.running.sentinelAddress?.port as number };
 }
+
+const endpointOf = async (proxy: TestProxy) => (await proxy.admin('/api/connections')).sentinelEndpoint;
 
 const text = async (client: RawClient, ...words: string[]) => String(await client.call(...words));
 
@@ -173,7 +176,7 @@ t.test('with a password', async (t) => {
 t.test('listenTls applies to it', async (t) => {
   const authority = await Authority.create(t);
   const files = await authority.issue('server');
-  const { port } = await withEndpoint(t, { config: { listenTls: files } });
+  const { proxy, port } = await withEndpoint(t, { config: { listenTls: files } });
   const tls = { ca: readFileSync(authority.ca) };
   const client = new Redis({
     sentinels: [{ host: '127.0.0.1', port }],
@@ -182,6 +185,23 @@ t.test('listenTls applies to it', async (t) => {
   });
   t.teardown(() => client.disconnect());
   t.equal(await client.set('cache:tls', 'v'), 'OK');
+
+  t.match(await endpointOf(proxy), { handshakesFailed: 0 });
+  const plain = await withRaw(t, port);
+  void plain.write('SENTINEL MASTERS\r\n');
+  await until(() => plain.closed, { describe: 'a client without TLS to be turned away' });
+  t.match(await endpointOf(proxy), { handshakesFailed: 1, proxyHeadersRefused: 0 }, 'it is counted');
+});
+
+t.test('proxyProtocol applies to it', async (t) => {
+  const { proxy, port } = await withEndpoint(t, { config: { proxyProtocol: { from: ['127.0.0.1'] } } });
+  const behind = await withRaw(t, port);
+  void behind.write(Buffer.concat([fromAddress('192.0.2.1', 50_000), Buffer.from('PING\r\n')]));
+  t.same((await behind.readReplies(1)).map(String), ['+PONG\r\n']);
+  const bare = await withRaw(t, port);
+  void bare.write('SENTINEL MASTERS\r\n');
+  await until(() => bare.closed, { describe: 'a client without a header to be turned away' });
+  t.match(await endpointOf(proxy), { clients: 1, handshakesFailed: 0, proxyHeadersRefused: 1 });
 });
 
 t.test('bounds: input, subscriptions, replies that nobody reads', async (t) => {

@@ -7,4 +7,7 @@ export interface SentinelEndpointSnapshot {
   readonly clientsTotal: number;
   /** Turned away, because there were too many. */
   readonly clientsRejected: number;
+  readonly handshakesFailed: number;
+  /** Connections that had to begin with a PROXY header, and did not. */
+  readonly proxyHeadersRefused: number;
 }

@@ -58,7 +58,7 @@ export class SentinelEndpoint {
     socket.resume();
   }
 
-  snapshot(): SentinelEndpointSnapshot {
+  snapshot(): Pick<SentinelEndpointSnapshot, 'clients' | 'clientsTotal' | 'clientsRejected'> {
     return { clients: this.clients.size, clientsTotal: this.total, clientsRejected: this.rejected };
   }
 

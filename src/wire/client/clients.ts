@@ -93,12 +93,9 @@ export class Clients {
         this.handshakesFailed++;
         options.onTurnedAway(source, error);
       },
-      headerRefused: (source) => {
+      headerRefused: (source, error) => {
         this.proxyHeadersRefused++;
-        options.onTurnedAway(
-          source,
-          new Error('its address is in proxyProtocol.from, but it sent no PROXY protocol version 2 header'),
-        );
+        options.onTurnedAway(source, error);
       },
     });
     const turn = new Turn();

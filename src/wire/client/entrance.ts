@@ -44,7 +44,7 @@ export interface EntranceEvents {
   /** A TLS handshake began and failed. */
   handshakeFailed(source: string, error: Error): void;
   /** A connection had to begin with a PROXY header, and did not. */
-  headerRefused(source: string): void;
+  headerRefused(source: string, error: Error): void;
 }
 
 interface Incoming {
@@ -113,8 +113,11 @@ export class Entrance {
       if (header.state === 'more') return;
       raw.off('readable', read).off('end', gone);
       if (header.state === 'malformed') {
-        this.events.headerRefused(incoming.source);
-        this.turnAway(incoming, new Error('no PROXY header'));
+        const error = new Error(
+          'its address is in proxyProtocol.from, but it sent no PROXY protocol version 2 header',
+        );
+        this.events.headerRefused(incoming.source, error);
+        this.turnAway(incoming, error);
         return;
       }
       if (taken < bytes.length) raw.unshift(bytes.subarray(taken));

@@ -47,6 +47,18 @@ export const CONNECTION_METRICS: MetricGroup = {
     ],
     [
       'counter',
+      'sentinel_endpoint_handshakes_failed_total',
+      'TLS handshakes of clients of `sentinelListen` that failed.',
+      one((s) => s.connections.sentinelEndpoint?.handshakesFailed ?? null),
+    ],
+    [
+      'counter',
+      'sentinel_endpoint_proxy_headers_refused_total',
+      'Connections to `sentinelListen` closed because they had no PROXY header.',
+      one((s) => s.connections.sentinelEndpoint?.proxyHeadersRefused ?? null),
+    ],
+    [
+      'counter',
       'clients_timed_out_total',
       'Clients closed after limits.idleTimeout.',
       one((s) => s.connections.clientsTimedOut),
