@@ -68,7 +68,8 @@ export class Budgets {
     private rules: RuleSet,
     private readonly options: BudgetsOptions,
   ) {
-    this.denial = new Denial(DENIED, options.clock, options.log);
+    const refuses = (): boolean => options.quotas.all.some(({ threshold }) => threshold > 0);
+    this.denial = new Denial(DENIED, options.clock, options.log, refuses);
   }
 
   /** Applies these rules from now on. */

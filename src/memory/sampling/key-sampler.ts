@@ -77,7 +77,7 @@ export class KeySampler {
   private readonly denial: Denial;
 
   constructor(private readonly options: KeySamplerOptions) {
-    this.denial = new Denial(DENIED, options.clock, options.log);
+    this.denial = new Denial(DENIED, options.clock, options.log, options.isNear);
   }
 
   start(): void {

@@ -72,9 +72,18 @@ t.test('without the right, one line in the log, and a look once a minute', async
       const { length } = state.asked;
       await sampler.round();
       t.equal(state.asked.length, length);
-      state.now += 60_001;
+      state.near = true;
+      state.now += 5001;
       await sampler.round();
-      t.ok(state.asked.length > length);
+      const { length: soon } = state.asked;
+      t.ok(soon > length, 'where it would decide something, sooner');
+      state.near = false;
+      state.now += 59_000;
+      await sampler.round();
+      t.equal(state.asked.length, soon);
+      state.now += 1001;
+      await sampler.round();
+      t.ok(state.asked.length > soon);
       t.equal(state.lines.length, 1);
       t.equal(state.samples.length, 0);
     }
