@@ -12,7 +12,7 @@ import { until } from '../../test/support/wait.js';
 import { processesWith, reapedCpuSeconds } from './proc.js';
 
 /** tap itself ends a test by then, and says what it waited for. */
-const TIMEOUT_S = 300;
+const TIMEOUT_S = 600;
 const KILL_AFTER_MS = (TIMEOUT_S + 20) * 1000;
 /** What a test starts has a guard that ends it, as soon as the test is gone. */
 const LEAVE_MS = 5000;

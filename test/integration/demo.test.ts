@@ -60,9 +60,9 @@ function refused(port: number): Promise<boolean> {
 
 t.test(
   'a run with an end: straight meets OOM, behind Spillway the cache makes room',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (t) => {
-    const demo = runDemo('--seconds', '8', '--json');
+    const demo = runDemo('--seconds', '12', '--json');
     t.equal(await demo.ended, 0, demo.stderr());
     const { straight, spillway }: DemoSummary = JSON.parse(demo.stdout());
     t.ok(

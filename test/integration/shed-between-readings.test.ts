@@ -66,7 +66,7 @@ for (const way of WAYS) {
     };
     const allTaken = () =>
       until(async () => (await taken(proxy, t)) === 60, {
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
         describe: 'all writes to be taken',
       });
     // On a server of 100 MB, which holds on to some of the announced memory for two seconds itself.

@@ -142,9 +142,9 @@ async function misled(t: Test, pool: string, workers: number, seed: number): Pro
 }
 
 const seed = runSeed();
-t.setTimeout(240_000);
+t.setTimeout(450_000);
 for (const [i, pool] of POOLS.entries()) {
-  t.test(`${pool} pooling, workers ${i + 1}: SPILLWAY_SEED=${seed}`, { timeout: 120_000 }, (t) =>
+  t.test(`${pool} pooling, workers ${i + 1}: SPILLWAY_SEED=${seed}`, { timeout: 200_000 }, (t) =>
     misled(t, pool, i + 1, seed),
   );
 }

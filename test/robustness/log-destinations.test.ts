@@ -108,7 +108,7 @@ for (const workers of [1, 2]) {
       t.teardown(() => child.kill('SIGKILL'));
       const admin = async (address: string): Promise<Response> =>
         fetch(`http://127.0.0.1:${adminPort}${address}`, { signal: AbortSignal.timeout(5000) });
-      await until(async () => (await admin('/readyz').catch(() => undefined))?.ok, { timeoutMs: 20_000 });
+      await until(async () => (await admin('/readyz').catch(() => undefined))?.ok, { timeoutMs: 60_000 });
       const old = await withRaw(t, port);
       const reloads = async (): Promise<number> =>
         ((await (await admin('/api/config')).json()) as { reloads: number }).reloads;

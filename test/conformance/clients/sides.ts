@@ -21,7 +21,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end
 return found`;
 /** Generous: two cores may run several suites at a time. */
-export const PATIENCE = { timeoutMs: 20_000 };
+export const PATIENCE = { timeoutMs: 60_000 };
 
 export class Side {
   /** Where clients connect. */
