@@ -8,6 +8,7 @@
 export const REST: readonly string[] = [
   'tools/sweep-faults.test.ts',
   'integration/failover-planned.test.ts',
+  'integration/failover-pause-server.test.ts',
   'integration/failover-follower.test.ts',
   'robustness/info.test.ts',
   'robustness/victims.test.ts',

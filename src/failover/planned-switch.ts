@@ -19,7 +19,10 @@ const USUAL_PART_MS = 1300;
 const LONGEST_CATCH_UP_MS = 5000;
 /** Replicas that need longer while nobody waits would make clients wait for too long. */
 const LOOK_LIMIT_MS = 2000;
-/** Sentinel demotes the old primary some 10 s after the promotion. Until then it would acknowledge writes that are lost. */
+/**
+ * Sentinel demotes the old primary some 10 s after the promotion, once it can ask it (pauseWrites()). Until then it would
+ * acknowledge writes that are lost.
+ */
 const DEMOTION_MS = 20_000;
 const DEMOTION_LOOK_MS = 200;
 const LEAST_PAUSE_MS = SENTINELS_PART_MS + 1000;
@@ -177,19 +180,24 @@ export class PlannedSwitch {
 
   private async run(servers: SwitchServers, settled: Promise<boolean>, pauseServer: boolean): Promise<void> {
     const { parts } = this;
+    // No Sentinel may promote a replica by itself, for the silence of the paused server, before the replica has everything.
+    const limitMs = Math.min(
+      this.catchUpLimitMs,
+      pauseServer ? Math.ceil(servers.downAfterMs / 2) : Infinity,
+    );
     try {
       if (!(await settled)) throw new SwitchError('a worker did not confirm the pause in time');
       if (pauseServer) {
         // If Spillway dies now, the server goes on by itself after this time.
         this.serverPaused = true;
-        await servers.pauseWrites(this.catchUpLimitMs + SENTINELS_PART_MS);
+        await servers.pauseWrites(limitMs + SENTINELS_PART_MS);
       }
       // Whatever was acknowledged until now is in what the primary has written.
-      const replicaMs = await servers.caughtUp(this.catchUpLimitMs);
+      const replicaMs = await servers.caughtUp(limitMs);
       if (!this.goesOn || this.last === undefined) return;
       this.last.replicaMs = Math.round(replicaMs);
       this.last.state = 'switching';
-      if (pauseServer) await servers.pauseWrites(DEMOTION_MS);
+      if (pauseServer) await servers.pauseWrites(demotionMs(servers));
       await servers.promote();
       if (this.goesOn) parts.switching(servers.sentinel);
     } catch (error) {
@@ -223,13 +231,21 @@ export class PlannedSwitch {
     const { clock } = this.parts;
     const since = clock();
     try {
-      while (demoted && !(await servers.isDemoted().catch(() => true)) && clock() - since < DEMOTION_MS)
+      while (
+        demoted &&
+        !(await servers.isDemoted().catch(() => true)) &&
+        clock() - since < demotionMs(servers)
+      )
         await delay(DEMOTION_LOOK_MS, undefined, { ref: false });
       await servers.unpauseWrites();
     } catch {
       // It cannot be asked: the pause runs out by itself.
     }
   }
+}
+
+function demotionMs({ downAfterMs }: SwitchServers): number {
+  return DEMOTION_MS + Math.ceil(downAfterMs / 2);
 }
 
 async function refusable<T>(work: () => Promise<T>): Promise<T | SwitchRefusal> {

@@ -43,6 +43,8 @@ export class SwitchServers {
   quorum = '';
   /** The Sentinel that can promote a replica: its number. */
   sentinel = -1;
+  /** The Sentinel's down-after-milliseconds. */
+  downAfterMs = 0;
   /** How much the primary has written by the last look. */
   private offset = 0;
   private voice: Connection | undefined;
@@ -99,8 +101,9 @@ export class SwitchServers {
   }
 
   /**
-   * The primary holds back the writes of all its clients for so long (CLIENT PAUSE, since Redis 6.2). Replication, INFO and the
-   * Sentinels' commands go on. @throws SwitchError when it refuses
+   * The primary holds back the writes of all its clients for so long (CLIENT PAUSE, since Redis 6.2). Replication and INFO go on. A
+   * Sentinel's PUBLISH is held back, too, and what it sends afterwards: to it the server is silent until it connects again, which
+   * it does after half of downAfterMs. @throws SwitchError when it refuses
    */
   async pauseWrites(milliseconds: number): Promise<void> {
     await this.asked(this.source, nameOf(this.address), 'client', 'pause', String(milliseconds), 'WRITE');
@@ -181,6 +184,7 @@ export class SwitchServers {
       );
     }
     this.quorum = String(quorum);
+    this.downAfterMs = answer.downAfterMs;
     return fit;
   }
 

@@ -14,6 +14,9 @@ export interface SentinelClient {
   set(key: string): Promise<boolean>;
 }
 
+/** A switch may take long on a busy machine. */
+const PATIENCE = { timeoutMs: 90_000 };
+
 interface Options {
   /** Of the one Sentinel that they know. */
   readonly port: number;
@@ -59,7 +62,7 @@ async function viaRedisPy(t: TestScope, { port, primary, password = '' }: Option
   const set = async (key: string): Promise<boolean> => {
     const at = asked++;
     program.write(`${key}\n`);
-    const output = await program.says((stdout) => stdout.split('\n').length > at + 1);
+    const output = await program.says((stdout) => stdout.split('\n').length > at + 1, PATIENCE);
     return output.split('\n')[at] === 'OK';
   };
   return { name: 'redis-py', set };

@@ -32,13 +32,18 @@ export class SentinelRig {
     readonly sentinels: readonly SentinelProcess[],
   ) {}
 
-  static async start(t: TestScope, serverArgs: readonly string[] = []): Promise<SentinelRig> {
+  /** `downAfterMs`: how long a server is silent until a Sentinel takes it for down. */
+  static async start(
+    t: TestScope,
+    serverArgs: readonly string[] = [],
+    { downAfterMs = 1000 }: { downAfterMs?: number } = {},
+  ): Promise<SentinelRig> {
     const quick = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', ...serverArgs];
     const primary = await withRedis(t, quick);
     const follow = ['--replicaof', `127.0.0.1 ${primary.port}`, ...quick];
     const replicas = await Promise.all(Array.from({ length: SERVERS - 1 }, () => withRedis(t, follow)));
     const sentinels: SentinelProcess[] = [];
-    for (let i = 0; i < SENTINELS; i++) sentinels.push(await withRigSentinel(t, primary.port));
+    for (let i = 0; i < SENTINELS; i++) sentinels.push(await withRigSentinel(t, primary.port, downAfterMs));
     const rig = new SentinelRig([primary, ...replicas], sentinels);
     await rig.healthy();
     return rig;
@@ -136,7 +141,7 @@ function fieldsOf(reply: unknown): Map<string, string> {
   return new Map(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] as string] as const] : [])));
 }
 
-async function withRigSentinel(t: TestScope, watched: number): Promise<SentinelProcess> {
+async function withRigSentinel(t: TestScope, watched: number, downAfterMs: number): Promise<SentinelProcess> {
   const binary = await ensureServerBinary((line) => t.comment(line));
   const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-sentinel-'));
   const port = await findFreePort();
@@ -145,7 +150,7 @@ async function withRigSentinel(t: TestScope, watched: number): Promise<SentinelP
   const lines = [
     `port ${port}`,
     `sentinel monitor ${group} 127.0.0.1 ${watched} 2`,
-    `sentinel down-after-milliseconds ${group} 1000`,
+    `sentinel down-after-milliseconds ${group} ${downAfterMs}`,
     `sentinel failover-timeout ${group} 10000`,
     `sentinel parallel-syncs ${group} 2`,
   ];

@@ -57,14 +57,14 @@ export class Program {
   }
 
   /** Resolves once its output satisfies `enough`. */
-  async says(enough: (stdout: string) => boolean): Promise<string> {
+  async says(enough: (stdout: string) => boolean, patience = PATIENCE): Promise<string> {
     const describe = () => `more output; so far: ${JSON.stringify(this.stdout.slice(-500) + this.stderr)}`;
     const done = () => {
       if (enough(this.stdout)) return true;
       if (this.#over) throw new Error(`the program ended; waited for ${describe()}`);
       return false;
     };
-    await until(done, { ...PATIENCE, describe });
+    await until(done, { ...patience, describe });
     return this.stdout;
   }
 

@@ -46,9 +46,12 @@ async function lab(t: Test, { pauseMs = 10_000 } = {}) {
     refuses: undefined as string | undefined,
   };
   const calls: string[] = [];
-  const primary = await scripted(t, () =>
-    bulk(`role:master\r\nmaster_repl_offset:${state.written}\r\nmaster_replid:same\r\n`),
-  );
+  const primary = await scripted(t, ([command, ...words]) => {
+    if (command !== 'client')
+      return bulk(`role:master\r\nmaster_repl_offset:${state.written}\r\nmaster_replid:same\r\n`);
+    if (/pause$/.test(String(words[0]))) calls.push(words.join(' '));
+    return '+OK\r\n';
+  });
   const replicas = await Promise.all(
     [0, 1].map((i) =>
       scripted(t, () =>
@@ -131,6 +134,37 @@ test('a replica that stays behind: clients go on at the old primary', async (t) 
   t.same(calls, ['hold', 'release']);
   planned.resumed(primary, false, 1100, 1);
   t.match(planned.snapshot, { state: 'failed', error: /was still 4,000 bytes behind after 1\.0 s/ });
+});
+
+test('the server is paused from before the replicas are asked', async (t) => {
+  const { state, calls, planned, settle, primary } = await lab(t);
+  await planned.begin({ pauseServer: true });
+  settle();
+  await until(() => calls.includes('switching'));
+  // A Sentinel of 1 s connects again after half of that.
+  t.same(calls, [
+    'hold',
+    'pause 4500 write',
+    'pause 20500 write',
+    'promote with 1000 and 1000 of 1000',
+    'switching',
+  ]);
+
+  planned.resumed(primary, false, 1100, 1);
+  await until(() => calls.includes('unpause'));
+  calls.length = 0;
+  await planned.begin({ pauseServer: true });
+  state.written = 5000;
+  settle();
+  await until(() => calls.includes('release'));
+  planned.resumed(primary, false, 600, 1);
+  await until(() => calls.includes('unpause'));
+  t.match(
+    planned.snapshot,
+    { state: 'failed', error: /was still 4,000 bytes behind after 0\.5 s/ },
+    'in less time than Sentinels need until they promote a replica by themselves',
+  );
+  t.same(calls, ['hold', 'pause 4500 write', 'release', 'unpause']);
 });
 
 test('what else ends it before the promotion', async (t) => {
