@@ -16,7 +16,7 @@ interface Run {
 }
 
 /** What a quiet machine with two cores does in a minute. */
-const [COMMANDS_A_MINUTE, KILLS_A_MINUTE, MINUTES_OF_BOUNDS] = [600_000, 40, 5];
+const [COMMANDS_A_MINUTE, KILLS_A_MINUTE, MINUTES_OF_BOUNDS, MINUTES_OF_FAILOVERS] = [600_000, 40, 5, 4];
 
 /** `minutes`: undefined for the full size. */
 const RUNS: Readonly<Record<string, (minutes: number | undefined) => Run>> = {
@@ -50,6 +50,10 @@ const RUNS: Readonly<Record<string, (minutes: number | undefined) => Run>> = {
   bounds: (minutes = MINUTES_OF_BOUNDS) => ({
     file: 'test/robustness/bounds-full.ts',
     args: minutes < MINUTES_OF_BOUNDS ? ['--share', String(minutes / MINUTES_OF_BOUNDS)] : [],
+  }),
+  failover: (minutes) => ({
+    file: 'test/robustness/failover-full.ts',
+    env: minutes === undefined ? {} : { SPILLWAY_RUNS: String(Math.ceil(minutes / MINUTES_OF_FAILOVERS)) },
   }),
   soak: (minutes = 20) => ({ file: 'test/robustness/soak.ts', args: ['--minutes', String(minutes)] }),
 };

@@ -70,7 +70,7 @@ t.test('a planned switch with Sentinels', async (t) => {
     t.match(await failoverOf(session), { state: 'here', address: `127.0.0.1:${primary}`, switched: 0 });
   });
 
-  // The lab has each proxy asked in turn (scripts/failover-lab.ts).
+  // The lab has each proxy asked in turn (test/robustness/failover-full.ts).
   for (const asked of [1, 2]) {
     const { variant, proxy } = lab.proxies[asked] as (typeof lab.proxies)[number];
     await t.test(`switch, ${variant.pool} pooling, workers ${variant.workers}`, async (t) => {

@@ -1,6 +1,8 @@
 // Proxies in front of one Sentinel rig, of each kind, with writers through each; and the events that a primary can meet.
+import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import { serving } from './listen.js';
 import type { TestProxy } from './proxy.js';
 import { withProxy } from './proxy.js';
 import type { TestScope } from './redis.js';
@@ -10,6 +12,8 @@ import { until } from './wait.js';
 
 const PATIENCE = { timeoutMs: 90_000 };
 const WRITERS = 4;
+/** What Sentinel says while it fails over already, or while no replica is fit yet. */
+const NOT_NOW = /INPROG|NOGOODSLAVE/;
 export const TOKEN = 'a-token-of-the-failover-lab';
 
 export interface Variant {
@@ -50,24 +54,44 @@ export class FailoverLab {
   private constructor(
     readonly rig: SentinelRig,
     readonly proxies: readonly Through[],
+    /** By the servers' ports. */
+    private readonly doors: ReadonlyMap<number, Door>,
+    private readonly writers: number,
   ) {}
 
-  /** `config`: of all proxies. */
+  /**
+   * `config`: of all proxies. `sentinels`: those that they are told of, in place of all. `doors`: the proxies reach servers through
+   * doors, which count what goes up. `writers`: through each proxy.
+   */
   static async start(
     t: TestScope,
     {
       variants = VARIANTS,
       config = {},
+      sentinels,
+      doors: withDoors = false,
+      writers = WRITERS,
       log,
-    }: { variants?: readonly Variant[]; config?: Record<string, unknown>; log?: Logger } = {},
+    }: {
+      variants?: readonly Variant[];
+      config?: Record<string, unknown>;
+      sentinels?: (rig: SentinelRig) => Promise<readonly number[]>;
+      doors?: boolean;
+      writers?: number;
+      log?: Logger;
+    } = {},
   ): Promise<FailoverLab> {
     const rig = await SentinelRig.start(t);
+    const doors = new Map<number, Door>();
+    if (withDoors) for (const { port } of rig.servers) doors.set(port, await Door.to(t, port));
+    const natMap = Object.fromEntries([...doors].map(([port, door]) => [at(port), at(door.port)]));
+    const told = await sentinels?.(rig);
+    const url = told && `redis-sentinel://${told.map(at).join(',')}/${SENTINEL_PRIMARY}`;
     const proxies: Through[] = [];
     for (const variant of variants) {
       const upstream = {
-        url: rig.url,
-        pool: variant.pool,
-        failover: { pause: '60s' },
+        ...{ url: url ?? rig.url, pool: variant.pool },
+        failover: { pause: '60s', ...(withDoors && { natMap }) },
         ...(config.upstream as object),
       };
       const options = { ...config, workers: variant.workers, upstream };
@@ -81,17 +105,19 @@ export class FailoverLab {
         }),
       });
     }
-    return new FailoverLab(rig, proxies);
+    return new FailoverLab(rig, proxies, doors, writers);
   }
 
   /** Writes through all proxies while `event` happens, and looks for what was acknowledged on the primary afterwards. */
   async play(event: (primary: number, died: () => void) => Promise<number>): Promise<EventOutcome> {
     const before = await this.rig.settled();
+    // A door that stands in a server's place, and is another's name for it.
+    const place = (port: number) => at(this.doors.get(port)?.port ?? port);
     const run = ++this.runs;
     const all = this.proxies.map(({ variant, proxy }, i) => ({
       variant,
       proxy,
-      writers: new Writers(WRITERS, () => proxy.port, `r${run}:${i}`),
+      writers: new Writers(this.writers, () => proxy.port, `r${run}:${i}`),
     }));
     for (const { writers } of all) await writers.more(50);
     await event(before, () => {
@@ -102,7 +128,7 @@ export class FailoverLab {
       await until(
         async () => {
           primary = await this.rig.primaryBy(1);
-          return (await addressOf(proxy)) === `127.0.0.1:${primary}`;
+          return (await addressOf(proxy)) === place(primary);
         },
         { ...PATIENCE, describe: 'the proxy to use the primary' },
       );
@@ -117,7 +143,7 @@ export class FailoverLab {
         lost: await writers.lostOn(primary),
         longestGapMs: Math.round(writers.longestGap),
         errors: writers.errors.map(({ text }) => text),
-        reconnects: writers.reconnects - WRITERS,
+        reconnects: writers.reconnects - this.writers,
       });
     }
     return { primary, played };
@@ -170,6 +196,101 @@ export class FailoverLab {
     });
   }
 
+  /** Frozen for so long at least; once it wakes, no byte of a client may reach it. */
+  async woken(milliseconds: number): Promise<EventOutcome & { readonly bytes: number }> {
+    let door: Door | undefined;
+    const outcome = await this.play(async (primary, died) => {
+      const server = this.rig.server(primary);
+      door = this.doors.get(primary);
+      died();
+      await server.kill('SIGSTOP');
+      const [after] = await Promise.all([this.rig.moved(primary), delay(milliseconds)]);
+      await this.usedBy(after);
+      if (door !== undefined) door.bytes = 0;
+      await server.kill('SIGCONT');
+      return after;
+    });
+    await this.rig.settled();
+    return { ...outcome, bytes: door?.bytes ?? 0 };
+  }
+
+  /** Two SENTINEL FAILOVERs, the second as soon as Sentinel takes it. */
+  twice(): Promise<EventOutcome> {
+    return this.play(async () => {
+      await this.rig.failover();
+      const again = await this.rig.primaryBy(1);
+      await until(() => this.ask('failover'), { ...PATIENCE, describe: 'Sentinel to take a second one' });
+      return this.rig.moved(again);
+    });
+  }
+
+  /** The old primary is killed while clients wait for a planned failover. */
+  async killedMeanwhile(): Promise<EventOutcome> {
+    let dead = 0;
+    const outcome = await this.play(async (primary, died) => {
+      dead = primary;
+      await this.ask('failover');
+      await until(
+        async () => {
+          const states = await Promise.all(this.proxies.map(({ proxy }) => failoverOf(proxy)));
+          return states.some(({ state }) => state === 'paused');
+        },
+        { ...PATIENCE, describe: 'clients to wait' },
+      );
+      died();
+      await this.rig.server(primary).kill('SIGKILL');
+      return this.rig.moved(primary);
+    });
+    await this.rig.server(dead).restart();
+    return outcome;
+  }
+
+  /** A worker of each proxy that has workers is killed while clients wait for a planned failover. */
+  workerKilled(): Promise<EventOutcome> {
+    return this.play(async (primary) => {
+      await this.ask('failover');
+      for (const { variant, proxy } of this.proxies) {
+        if (variant.workers === 1) continue;
+        await until(async () => (await failoverOf(proxy)).state === 'paused', {
+          ...PATIENCE,
+          describe: 'clients to wait',
+        });
+        const { workers } = (await proxy.admin('/api/workers')) as { workers: { pid: number }[] };
+        process.kill(workers[0]?.pid as number, 'SIGKILL');
+      }
+      return this.rig.moved(primary);
+    });
+  }
+
+  /** SENTINEL FAILOVER while only the second Sentinel lives, or it and `alive`. The others stay dead. */
+  withSentinels(...alive: readonly number[]): Promise<EventOutcome> {
+    const all = [1, ...alive];
+    return this.play(async (primary) => {
+      for (const [i, sentinel] of this.rig.sentinels.entries())
+        if (!all.includes(i)) sentinel.signal('SIGKILL');
+      await until(() => this.ask('failover', 1), { ...PATIENCE, describe: 'Sentinel to fail over' });
+      return this.rig.moved(primary, all);
+    });
+  }
+
+  /** Whether Sentinel begins a failover. */
+  private async ask(word: string, sentinel = 0): Promise<boolean> {
+    try {
+      await this.rig.sentinels[sentinel]?.ask(word, SENTINEL_PRIMARY);
+      return true;
+    } catch (error) {
+      if (NOT_NOW.test(String(error))) return false;
+      throw error;
+    }
+  }
+
+  /** Resolves when all proxies use the server at `port`. */
+  private async usedBy(port: number): Promise<void> {
+    const place = at(this.doors.get(port)?.port ?? port);
+    for (const { proxy } of this.proxies)
+      await until(async () => (await addressOf(proxy)) === place, PATIENCE);
+  }
+
   /** The leading Sentinel, the first, promotes a replica and crashes before it tells anybody. It stays away. */
   leaderCrashed(): Promise<EventOutcome> {
     return this.play(async (primary) => {
@@ -184,6 +305,34 @@ export class FailoverLab {
       );
       return primary;
     });
+  }
+}
+
+const at = (port: number) => `127.0.0.1:${port}`;
+
+/** Before a server: counts the bytes that are sent up to it. */
+class Door {
+  bytes = 0;
+  port = 0;
+
+  static async to(t: TestScope, port: number): Promise<Door> {
+    const door = new Door();
+    const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (near) => {
+      const far = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+      near.on('data', (bytes) => {
+        door.bytes += bytes.length;
+      });
+      near.pipe(far).pipe(near);
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        one.on('error', () => {});
+        one.on('close', () => other.destroy());
+      }
+    });
+    door.port = await serving(t, server);
+    return door;
   }
 }
 
