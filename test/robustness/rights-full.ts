@@ -1,9 +1,11 @@
 // The long search for a client with the wrong rights. `tsx test/robustness/rights-full.ts`; prints TAP. So many minutes by
-// SPILLWAY_MINUTES, from another seed by SPILLWAY_SEED; each run of STEPS has a seed of its own, which repeats it.
+// SPILLWAY_MINUTES, from another seed by SPILLWAY_SEED; each run of STEPS has a seed of its own, which repeats it, and also
+// decides on the transports and the number of workers.
 import t from 'tap';
 import { keepRun } from '../support/figures.js';
 import { POOL } from '../support/proxy.js';
-import { runSeed } from './fuzz/random.js';
+import { TRANSPORTS } from '../support/transport.js';
+import { Random, runSeed } from './fuzz/random.js';
 import { RightsCheck } from './rights/check.js';
 
 const STEPS = 1000;
@@ -17,7 +19,13 @@ t.test('random logins under random changes of rights, in full', { timeout: 0 }, 
   let seed = runSeed();
   for (; performance.now() < end; seed++) {
     await t.test(`SPILLWAY_SEED=${seed}`, async (t) => {
-      const check = await RightsCheck.create(t, seed, POOL);
+      const random = new Random(seed);
+      const way = {
+        ...{ front: random.pick(TRANSPORTS), back: random.pick(TRANSPORTS) },
+        workers: random.pick([1, 2]),
+      };
+      t.comment(JSON.stringify(way));
+      const check = await RightsCheck.create(t, seed, POOL, way);
       const { tally } = check;
       await check.run(() => tally.steps === STEPS);
       t.same(tally.wrong, []);

@@ -6,10 +6,11 @@
 // made any more. One step after the other, each awaited.
 import type { Test } from 'tap';
 import type { RedisProcess } from '../../../src/cli/local-server/redis-server.js';
-import type { PoolSnapshot } from '../../../src/observe/snapshots/connections.js';
+import type { ConnectionSnapshot } from '../../../src/observe/snapshots/connections.js';
 import { type TestProxy, withProxy } from '../../support/proxy.js';
 import { command, connectRaw, type RawClient } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';
+import { makeTransport, type TransportName } from '../../support/transport.js';
 import { until } from '../../support/wait.js';
 import { Random } from '../fuzz/random.js';
 
@@ -47,6 +48,13 @@ const IDLE_MS = 1300;
 
 type Words = readonly string[];
 
+/** How clients reach the proxy, and the proxy its server; twins come by TCP. */
+export interface RightsWay {
+  readonly front: TransportName;
+  readonly back: TransportName;
+  readonly workers: number;
+}
+
 export interface RightsTally {
   steps: number;
   replies: number;
@@ -79,6 +87,8 @@ export class RightsCheck {
   private readonly log: string[] = [];
   private actors: Actor[] = [];
   private admins: RawClient[] = [];
+  /** Clients of the proxy's that are there. */
+  private readonly open = new Set<RawClient>();
   /** Changes of the default user. */
   private changes = 0;
 
@@ -86,17 +96,32 @@ export class RightsCheck {
     seed: number,
     private readonly servers: readonly [direct: RedisProcess, behind: RedisProcess],
     private readonly proxy: TestProxy,
+    /** What connectRaw() takes for the proxy. */
+    private readonly door: number,
+    private readonly pool: string,
   ) {
     this.random = new Random(seed);
   }
 
-  static async create(t: Test, seed: number, pool: string): Promise<RightsCheck> {
-    const servers = [await withRedis(t), await withRedis(t)] as const;
+  static async create(
+    t: Test,
+    seed: number,
+    pool: string,
+    { front, back, workers }: RightsWay,
+  ): Promise<RightsCheck> {
+    const [near, far] = [await makeTransport(t, front), await makeTransport(t, back)];
+    const servers = [await withRedis(t), await withRedis(t, far.serverArgs)] as const;
     const proxy = await withProxy(t, {
       redis: servers[1],
-      config: { upstream: { pool, sharedConnections: 2 }, memory: { shedWhen: 'never' } },
+      config: {
+        ...near.listen,
+        upstream: { ...far.upstreamAt(far.serverPlace(servers[1])), pool, sharedConnections: 2 },
+        workers,
+        memory: { shedWhen: 'never' },
+      },
     });
-    const check = new RightsCheck(seed, servers, proxy);
+    const door = near.doorTo(near.proxyPlace(proxy));
+    const check = new RightsCheck(seed, servers, proxy, door, pool);
     t.teardown(() => {
       for (const { direct, pooled } of check.actors) for (const client of [direct, pooled]) client.destroy();
       for (const admin of check.admins) admin.destroy();
@@ -143,9 +168,12 @@ export class RightsCheck {
   }
 
   private async comes(): Promise<Actor> {
-    const pooled = await until(() => connectRaw(this.proxy.port).catch(() => undefined), {
+    const pooled = await until(() => connectRaw(this.door).catch(() => undefined), {
       timeoutMs: 10_000,
     });
+    this.open.add(pooled);
+    // With session pooling its connection stands when it is answered for the first time.
+    if (this.pool === 'session') await pooled.call('PING');
     const direct = await connectRaw(this.servers[0].port);
     await this.settled();
     return { direct, pooled, credential: undefined, resp: '2', db: '0', came: this.changes };
@@ -153,10 +181,17 @@ export class RightsCheck {
 
   /** It is known of each client what it may do, so that what changes next comes behind that. */
   private async settled(): Promise<void> {
-    await until(async () => {
-      const { pool } = (await this.proxy.admin('/api/connections')) as { pool: PoolSnapshot | null };
-      return (pool?.clientsWaiting ?? 0) === 0;
-    });
+    let last = '';
+    await until(
+      async () => {
+        const { clients, pool } = (await this.proxy.admin('/api/connections')) as ConnectionSnapshot;
+        for (const client of this.open)
+          if (client.closed || client.socket.destroyed) this.open.delete(client);
+        last = `${clients} clients, ${this.open.size} due; ${pool?.clientsWaiting} wait`;
+        return clients === this.open.size && (pool?.clientsWaiting ?? 0) === 0;
+      },
+      { describe: () => `all clients to be known: ${last}` },
+    );
   }
 
   private async change(): Promise<void> {
@@ -202,7 +237,7 @@ export class RightsCheck {
     this.log.push('all idle');
     const end = performance.now() + IDLE_MS;
     await until(async () => {
-      const { pool } = (await this.proxy.admin('/api/connections')) as { pool: PoolSnapshot | null };
+      const { pool } = (await this.proxy.admin('/api/connections')) as ConnectionSnapshot;
       return (pool?.parkedConnections ?? 0) === 0 || performance.now() > end;
     });
   }
