@@ -9,13 +9,14 @@ import { Random, runSeed } from './fuzz/random.js';
 import { RightsCheck } from './rights/check.js';
 
 const STEPS = 1000;
+const COUNTED = ['steps', 'replies', 'ended', 'lost', 'anew', 'replaced', 'underway'] as const;
 const minutes = Number(process.env.SPILLWAY_MINUTES ?? 10);
 
 t.setTimeout(0);
 t.test('random logins under random changes of rights, in full', { timeout: 0 }, async (t) => {
   const start = performance.now();
   const end = start + minutes * 60_000;
-  const sums = { steps: 0, replies: 0, wrong: 0, ended: 0, lost: 0, anew: 0 };
+  const sums = { steps: 0, replies: 0, wrong: 0, ended: 0, lost: 0, anew: 0, replaced: 0, underway: 0 };
   let seed = runSeed();
   for (; performance.now() < end; seed++) {
     await t.test(`SPILLWAY_SEED=${seed}`, async (t) => {
@@ -29,7 +30,7 @@ t.test('random logins under random changes of rights, in full', { timeout: 0 }, 
       const { tally } = check;
       await check.run(() => tally.steps === STEPS);
       t.same(tally.wrong, []);
-      for (const name of ['steps', 'replies', 'ended', 'lost', 'anew'] as const) sums[name] += tally[name];
+      for (const name of COUNTED) sums[name] += tally[name];
       sums.wrong += tally.wrong.length;
     });
   }

@@ -2,12 +2,13 @@
 // passwords meanwhile: a short run; rights-full.ts is the long one. SPILLWAY_SEED repeats a run.
 import t, { type Test } from 'tap';
 import { POOL, WORKERS } from '../support/proxy.js';
+import { WHOLE } from '../support/tier.js';
 import { runSeed } from './fuzz/random.js';
 import { RightsCheck, type RightsWay } from './rights/check.js';
 
 const STEPS = 250;
 const FEWER = 150;
-/** Beside the plain way: each transport on either side, and two workers. */
+/** Beside the plain way, in the rest: each transport on either side, and two workers. */
 const OTHER_WAYS: readonly RightsWay[] = [
   { front: 'tls', back: 'unix', workers: 2 },
   { front: 'unix', back: 'tls', workers: 1 },
@@ -29,7 +30,9 @@ t.test('random logins under random changes of rights', (t) =>
 );
 
 for (const [i, way] of OTHER_WAYS.entries()) {
-  t.test(`the same by ${way.front} and ${way.back}, workers ${way.workers}`, { timeout: 120_000 }, (t) =>
-    isRight(t, seed + 1 + i, way, FEWER),
+  t.test(
+    `the same by ${way.front} and ${way.back}, workers ${way.workers}`,
+    { timeout: 120_000, ...WHOLE },
+    (t) => isRight(t, seed + 1 + i, way, FEWER),
   );
 }

@@ -22,6 +22,8 @@ export interface Transport {
   /** redis-server's own arguments; it also listens at its port by TCP. */
   readonly serverArgs: readonly string[];
   serverPlace(redis: { readonly port: number }): Place;
+  /** The same for a second server beside the first. */
+  another(): Promise<Pick<Transport, 'serverArgs' | 'serverPlace'>>;
   /** Of the proxy, as its config says it: where the server is. `url` is without user and password. */
   upstreamAt(server: Place): { readonly url: string } & Record<string, unknown>;
   /** Of the proxy: where its clients come. */
@@ -64,10 +66,14 @@ function tcp(place: Place): { readonly host: string; readonly port: number } {
 function byTcp(name: 'tcp' | 'tcp6'): Transport {
   const host = name === 'tcp' ? '127.0.0.1' : '::1';
   const inUrl = name === 'tcp' ? host : `[${host}]`;
+  const server = {
+    serverArgs: name === 'tcp' ? [] : ['--bind', '127.0.0.1', host],
+    serverPlace: ({ port }: { readonly port: number }) => ({ host, port }),
+  };
   return {
     name,
-    serverArgs: name === 'tcp' ? [] : ['--bind', '127.0.0.1', host],
-    serverPlace: ({ port }) => ({ host, port }),
+    ...server,
+    another: async () => server,
     upstreamAt: (server) => ({ url: `redis://${inUrl}:${tcp(server).port}` }),
     listen: { listen: `${inUrl}:0` },
     proxyPlace: ({ port }) => ({ host, port }),
@@ -80,16 +86,22 @@ function byTcp(name: 'tcp' | 'tcp6'): Transport {
 async function byTls(t: TestScope): Promise<Transport> {
   const authority = await Authority.create(t);
   const { cert, key } = await authority.issue('both');
-  const tlsPort = await findFreePort();
   const ca = readFileSync(authority.ca);
   const host = '127.0.0.1';
+  const another = async () => {
+    const port = await findFreePort();
+    return {
+      serverArgs: [
+        ...['--tls-port', String(port), '--tls-auth-clients', 'no', '--tls-ca-cert-file', authority.ca],
+        ...['--tls-cert-file', cert, '--tls-key-file', key],
+      ],
+      serverPlace: () => ({ host, port }),
+    };
+  };
   return {
     name: 'tls',
-    serverArgs: [
-      ...['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', '--tls-ca-cert-file', authority.ca],
-      ...['--tls-cert-file', cert, '--tls-key-file', key],
-    ],
-    serverPlace: () => ({ host, port: tlsPort }),
+    ...(await another()),
+    another,
     upstreamAt: (server) => ({ url: `rediss://${host}:${tcp(server).port}`, tls: { ca: authority.ca } }),
     listen: { listenTls: { cert, key } },
     proxyPlace: ({ port }) => ({ host, port }),
@@ -103,12 +115,16 @@ async function byTls(t: TestScope): Promise<Transport> {
 
 function byUnix(t: TestScope): Transport {
   const folder = withFolder(t, 'spillway-unix-');
-  const [server, own] = [path.join(folder, 'redis.sock'), path.join(folder, 'spillway.sock')];
-  let links = 0;
+  const own = path.join(folder, 'spillway.sock');
+  let [servers, links] = [0, 0];
+  const server = () => {
+    const file = path.join(folder, `redis${++servers}.sock`);
+    return { serverArgs: ['--unixsocket', file], serverPlace: () => ({ path: file }) };
+  };
   return {
     name: 'unix',
-    serverArgs: ['--unixsocket', server],
-    serverPlace: () => ({ path: server }),
+    ...server(),
+    another: async () => server(),
     upstreamAt: (place) => ({ url: `unix://${(place as { path: string }).path}` }),
     listen: { listen: `unix:${own}` },
     proxyPlace: () => ({ path: own }),

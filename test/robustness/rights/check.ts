@@ -1,16 +1,18 @@
 // Random rights: clients log in, fail to, RESET, read, write, run transactions and scripts, while users are made, changed
-// and deleted, passwords set and rotated, connections killed and servers restarted. Whatever a client does through the
-// proxy a twin does beside it on a connection of its own to a second server, which goes through the same: so each reply is
-// known. Only these may differ: a command that was on a connection when it was killed; a client that goes on where its
-// twin was killed, with the rights of one that logs in anew; and the end, for a client of which no connection can be
-// made any more. One step after the other, each awaited.
+// and deleted, passwords set and rotated, connections killed, servers restarted, and replaced by others at the same address
+// with other users, passwords and keys. Whatever a client does through the proxy a twin does beside it on a connection of its
+// own to a second server, which goes through the same: so each reply is known. Only these may differ: a command that was on
+// a connection when it was killed; a client that goes on where its twin was killed, with the rights of one that logs in anew;
+// and the end, for a client of which no connection can be made any more. A client in a transaction, one that watches keys
+// and one that is subscribed never go on. One step after the other, each awaited.
 import type { Test } from 'tap';
 import type { RedisProcess } from '../../../src/cli/local-server/redis-server.js';
 import type { ConnectionSnapshot } from '../../../src/observe/snapshots/connections.js';
+import { type FaultyLink, withFaultyLink } from '../../support/faulty-link.js';
 import { type TestProxy, withProxy } from '../../support/proxy.js';
 import { command, connectRaw, type RawClient } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';
-import { makeTransport, type TransportName } from '../../support/transport.js';
+import { makeTransport, type Place, type Transport, type TransportName } from '../../support/transport.js';
 import { until } from '../../support/wait.js';
 import { Random } from '../fuzz/random.js';
 
@@ -64,6 +66,26 @@ export interface RightsTally {
   ended: number;
   lost: number;
   anew: number;
+  /** Times that another server took the place, and commands that were on their way then. */
+  replaced: number;
+  underway: number;
+}
+
+/** Two servers that go through the same: twins come to the one, the proxy to the other. */
+interface Pair {
+  readonly redis: readonly [direct: RedisProcess, behind: RedisProcess];
+  readonly places: readonly [direct: Place, behind: Place];
+}
+
+interface Lab {
+  /** The first is there at first. */
+  readonly pairs: readonly [Pair, Pair];
+  /** In front of the pair that is there. */
+  readonly links: readonly [direct: FaultyLink, behind: FaultyLink];
+  readonly proxy: TestProxy;
+  /** What connectRaw() takes for the proxy. */
+  readonly door: number;
+  readonly pool: string;
 }
 
 interface Actor {
@@ -72,6 +94,8 @@ interface Actor {
   credential: Words | undefined;
   resp: string;
   db: string;
+  /** What only its own connection has: a transaction, watched keys, a channel. */
+  holds: 'transaction' | 'watch' | 'subscription' | undefined;
   /** How often the default user had changed when it came. */
   came: number;
 }
@@ -82,7 +106,10 @@ interface Answer {
 }
 
 export class RightsCheck {
-  readonly tally: RightsTally = { steps: 0, replies: 0, wrong: [], ended: 0, lost: 0, anew: 0 };
+  readonly tally: RightsTally = {
+    ...{ steps: 0, replies: 0, wrong: [], ended: 0, lost: 0, anew: 0 },
+    ...{ replaced: 0, underway: 0 },
+  };
   private readonly random: Random;
   private readonly log: string[] = [];
   private actors: Actor[] = [];
@@ -92,13 +119,13 @@ export class RightsCheck {
   /** Changes of the default user. */
   private changes = 0;
 
+  /** Which pair is there, and how many have been. */
+  private present = 0;
+  private generation = 0;
+
   private constructor(
     seed: number,
-    private readonly servers: readonly [direct: RedisProcess, behind: RedisProcess],
-    private readonly proxy: TestProxy,
-    /** What connectRaw() takes for the proxy. */
-    private readonly door: number,
-    private readonly pool: string,
+    private readonly lab: Lab,
   ) {
     this.random = new Random(seed);
   }
@@ -110,18 +137,28 @@ export class RightsCheck {
     { front, back, workers }: RightsWay,
   ): Promise<RightsCheck> {
     const [near, far] = [await makeTransport(t, front), await makeTransport(t, back)];
-    const servers = [await withRedis(t), await withRedis(t, far.serverArgs)] as const;
+    const pair = async ({ serverArgs, serverPlace }: Pick<Transport, 'serverArgs' | 'serverPlace'>) => {
+      const redis = [await withRedis(t), await withRedis(t, serverArgs)] as const;
+      const place = { host: '127.0.0.1', port: redis[0].port };
+      return { redis, places: [place, serverPlace(redis[1])] as const };
+    };
+    const pairs = [await pair(far), await pair(await far.another())] as const;
+    const [direct, behind] = pairs[0].places;
+    const links = [
+      await withFaultyLink(t, direct, seed),
+      await withFaultyLink(t, behind, seed, far.between()),
+    ] as const;
     const proxy = await withProxy(t, {
-      redis: servers[1],
+      redis: pairs[0].redis[1],
       config: {
         ...near.listen,
-        upstream: { ...far.upstreamAt(far.serverPlace(servers[1])), pool, sharedConnections: 2 },
+        upstream: { ...far.upstreamAt(links[1].place), pool, sharedConnections: 2 },
         workers,
         memory: { shedWhen: 'never' },
       },
     });
     const door = near.doorTo(near.proxyPlace(proxy));
-    const check = new RightsCheck(seed, servers, proxy, door, pool);
+    const check = new RightsCheck(seed, { pairs, links, proxy, door, pool });
     t.teardown(() => {
       for (const { direct, pooled } of check.actors) for (const client of [direct, pooled]) client.destroy();
       for (const admin of check.admins) admin.destroy();
@@ -135,6 +172,7 @@ export class RightsCheck {
     while (!done() && this.tally.wrong.length === 0) {
       this.tally.steps++;
       if (this.random.oneIn(60)) await this.idles();
+      else if (this.random.oneIn(40)) await this.another();
       else if (this.random.oneIn(4)) await this.change();
       else await this.act(this.random.below(CLIENTS));
     }
@@ -142,24 +180,34 @@ export class RightsCheck {
   }
 
   private async begin(): Promise<void> {
+    await this.govern();
+    for (const user of USERS.slice(0, 2))
+      await this.tell('ACL', 'SETUSER', user, 'on', '>p1', '~*', '&*', '+@all');
+    for (let i = 0; i < CLIENTS; i++) this.actors[i] = await this.comes();
+  }
+
+  /** The admin comes to the pair that is there; its servers hold the same. */
+  private async govern(): Promise<void> {
+    for (const admin of this.admins) admin.destroy();
     this.admins = await Promise.all(
-      this.servers.map(async ({ port }) => {
+      this.pair.redis.map(async ({ port }) => {
         const admin = await connectRaw(port);
         await admin.call('ACL', 'SETUSER', ROOT[0], 'on', `>${ROOT[1]}`, '~*', '&*', '+@all');
         await admin.call('AUTH', ...ROOT);
         return admin;
       }),
     );
-    for (const user of USERS.slice(0, 2))
-      await this.tell('ACL', 'SETUSER', user, 'on', '>p1', '~*', '&*', '+@all');
     await this.fill();
-    for (let i = 0; i < CLIENTS; i++) this.actors[i] = await this.comes();
   }
 
-  /** The servers hold the same. */
+  private get pair(): Pair {
+    return this.lab.pairs[this.present & 1];
+  }
+
+  /** The servers hold the same. `who` names them. */
   private async fill(): Promise<void> {
     await this.tell('FLUSHALL');
-    await this.tell('SET', 'k', 'v');
+    await this.tell('MSET', 'k', 'v', 'who', `server${this.generation}`);
   }
 
   private async tell(...words: Words): Promise<void> {
@@ -168,15 +216,23 @@ export class RightsCheck {
   }
 
   private async comes(): Promise<Actor> {
-    const pooled = await until(() => connectRaw(this.door).catch(() => undefined), {
+    const pooled = await until(() => connectRaw(this.lab.door).catch(() => undefined), {
       timeoutMs: 10_000,
     });
     this.open.add(pooled);
     // With session pooling its connection stands when it is answered for the first time.
-    if (this.pool === 'session') await pooled.call('PING');
-    const direct = await connectRaw(this.servers[0].port);
+    if (this.lab.pool === 'session') await pooled.call('PING');
+    const direct = await connectRaw(this.lab.links[0].port);
     await this.settled();
-    return { direct, pooled, credential: undefined, resp: '2', db: '0', came: this.changes };
+    return {
+      direct,
+      pooled,
+      credential: undefined,
+      resp: '2',
+      db: '0',
+      holds: undefined,
+      came: this.changes,
+    };
   }
 
   /** It is known of each client what it may do, so that what changes next comes behind that. */
@@ -184,7 +240,7 @@ export class RightsCheck {
     let last = '';
     await until(
       async () => {
-        const { clients, pool } = (await this.proxy.admin('/api/connections')) as ConnectionSnapshot;
+        const { clients, pool } = (await this.lab.proxy.admin('/api/connections')) as ConnectionSnapshot;
         for (const client of this.open)
           if (client.closed || client.socket.destroyed) this.open.delete(client);
         last = `${clients} clients, ${this.open.size} due; ${pool?.clientsWaiting} wait`;
@@ -237,7 +293,7 @@ export class RightsCheck {
     this.log.push('all idle');
     const end = performance.now() + IDLE_MS;
     await until(async () => {
-      const { pool } = (await this.proxy.admin('/api/connections')) as ConnectionSnapshot;
+      const { pool } = (await this.lab.proxy.admin('/api/connections')) as ConnectionSnapshot;
       return (pool?.parkedConnections ?? 0) === 0 || performance.now() > end;
     });
   }
@@ -245,10 +301,51 @@ export class RightsCheck {
   private async restart(): Promise<void> {
     this.log.push('restart');
     this.changes++;
-    await Promise.all(this.servers.map((server) => server.restart()));
-    for (const admin of this.admins) admin.destroy();
+    await Promise.all(this.pair.redis.map((server) => server.restart()));
     for (const { direct, pooled } of this.actors) for (const client of [direct, pooled]) client.destroy();
     await this.begin();
+  }
+
+  /** Other servers take the place: the clients stay, what they had on their connections is gone. */
+  private async another(): Promise<void> {
+    const { random, actors, lab } = this;
+    const old = this.generation;
+    this.log.push('another server');
+    this.tally.replaced++;
+    this.changes++;
+    this.present++;
+    this.generation++;
+    const former = this.admins;
+    this.admins = [];
+    await Promise.all(this.pair.redis.map((server) => server.restart()));
+    await this.govern();
+    for (const user of USERS) {
+      const password = random.pick(PASSWORDS);
+      if (user === 'default') await this.tell('CONFIG', 'SET', 'requirepass', random.pick(['', password]));
+      else if (!random.oneIn(4))
+        await this.tell('ACL', 'SETUSER', user, 'on', `>${password}`, '~*', '&*', '+@all');
+      if (random.oneIn(2)) await this.tell('ACL', 'SETUSER', user, random.pick(RIGHTS), ...ALWAYS);
+    }
+    const i = random.below(CLIENTS);
+    const underway = actors[i].holds === undefined ? random.below(20) : 0;
+    const asked = said(actors[i].pooled, Array<Words>(underway).fill(['GET', 'who']));
+    for (const [n, link] of lab.links.entries()) link.lead(this.pair.places[n]);
+    // Whoever were still subscribed there would hear it.
+    for (const admin of former) {
+      await admin.call('PUBLISH', 'c', `server${old}`);
+      admin.destroy();
+    }
+    const { replies } = await asked;
+    this.tally.underway += underway;
+    const isOld = (reply: string) => reply.endsWith(`server${old}\r\n`);
+    const before = replies.slice(0, replies.findLastIndex(isOld) + 1);
+    const isNew = (reply: string) => reply.endsWith(`server${this.generation}\r\n`);
+    const known = replies.every((reply) => reply.startsWith('-') || isOld(reply) || isNew(reply));
+    if (!known || before.some(isNew))
+      this.tally.wrong.push(
+        `client ${i}, under way: ${JSON.stringify(replies)}\n${this.log.slice(-60).join('\n')}`,
+      );
+    if (underway > 0) await this.replace(i, false);
   }
 
   private async act(i: number): Promise<void> {
@@ -259,13 +356,15 @@ export class RightsCheck {
       this.log.push(`${i} comes`);
       return;
     }
-    const lines = this.lines();
+    const lines = this.lines(actors[i].holds);
     this.log.push(`${i}: ${lines.map((words) => words.join(' ')).join(' | ')}`);
     const actor = actors[i];
     let due = await said(actor.direct, lines);
     let got = await said(actor.pooled, lines);
     const lost = got.replies.some((reply) => reply.startsWith(LOST));
     if (due.closed && !got.closed) {
+      // It cannot have what it held: nothing but its end may follow.
+      if (actor.holds !== undefined && !lost) return this.wrong(i, due, got);
       this.tally.anew++;
       const twin = await this.loggedInAnew(actor);
       if (twin === undefined || lost) return this.replace(i, lost);
@@ -303,19 +402,30 @@ export class RightsCheck {
     await this.settled();
   }
 
-  private lines(): Words[] {
+  private lines(holds: Actor['holds']): Words[] {
     const { random } = this;
     const user = random.pick(USERS);
     const password = random.pick(PASSWORDS);
     const data = (): Words =>
       random.pick([
         ['GET', 'k'],
+        ['GET', 'who'],
         ['SET', 'k', `v${random.below(9)}`],
         ['ACL', 'WHOAMI'],
         ['INCR', 'n'],
         ['EVAL', "return redis.call('GET', KEYS[1])", '1', 'k'],
       ]);
-    switch (random.below(17)) {
+    if (holds === 'transaction')
+      return random.pick([
+        [data()],
+        [data(), data()],
+        [['EXEC'], data()],
+        [['DISCARD'], data()],
+        [['RESET']],
+      ]);
+    if (holds === 'subscription')
+      return random.pick([[['PING']], [['UNSUBSCRIBE', 'c'], data()], [['RESET']]]);
+    switch (random.below(19)) {
       case 0:
       case 1:
         return [['AUTH', user, password]];
@@ -344,6 +454,8 @@ export class RightsCheck {
         return [['SUBSCRIBE', 'c'], ['UNSUBSCRIBE', 'c'], data()];
       case 10:
         return [['AUTH', user, password], data(), ['RESET'], data()];
+      case 14:
+        return [random.pick([['MULTI'], ['SUBSCRIBE', 'c']])];
       default:
         return [data(), data()];
     }
@@ -353,8 +465,16 @@ export class RightsCheck {
   private note(actor: Actor, lines: readonly Words[], replies: readonly string[]): void {
     for (const [n, [name, ...words]] of lines.entries()) {
       const reply = replies[n] ?? '-';
+      // A transaction that fails is over, too.
+      if (name === 'EXEC' || name === 'RESET' || name === 'DISCARD') {
+        if (actor.holds !== 'subscription' || name === 'RESET') actor.holds = undefined;
+      }
       if (reply.startsWith('-')) continue;
-      if (name === 'AUTH') actor.credential = words;
+      if (name === 'MULTI') actor.holds = 'transaction';
+      else if (name === 'SUBSCRIBE') actor.holds = 'subscription';
+      else if (name === 'WATCH') actor.holds = 'watch';
+      else if (name === 'UNSUBSCRIBE' || name === 'UNWATCH') actor.holds = undefined;
+      else if (name === 'AUTH') actor.credential = words;
       else if (name === 'SELECT') actor.db = words[0];
       else if (name === 'HELLO') {
         actor.resp = words[0];
@@ -367,7 +487,7 @@ export class RightsCheck {
 
   /** A connection for the client's twin as the client would make it now; undefined: it cannot log in. */
   private async loggedInAnew({ credential, resp, db }: Actor): Promise<RawClient | undefined> {
-    const twin = await connectRaw(this.servers[0].port);
+    const twin = await connectRaw(this.lab.links[0].port);
     const login: Words[] = [];
     if (credential !== undefined) login.push(['AUTH', ...credential]);
     if (resp !== '2') login.push(['HELLO', resp]);
