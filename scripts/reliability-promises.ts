@@ -192,7 +192,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'A client’s commands run with the rights that the client would have on its own connection: one made when the client connected, or, after a login, one that logged in at the same time. Meanwhile passwords and rights change, users are deleted, connections are killed and servers restarted.',
+          'A client’s commands run with the rights that the client would have on its own connection: one made when the client connected, or, after a login, one that logged in at the same time. Meanwhile passwords and rights change, users are deleted, connections are killed, servers restarted, and replaced by others at the same address.',
         tests: [['robustness/rights.test.ts'], ['integration/pooling-rights.test.ts']],
       },
     ],

@@ -32,6 +32,7 @@ export const REST: readonly string[] = [
   'robustness/limits-clients.test.ts',
   'robustness/memory-monitor.test.ts',
   'robustness/clock.test.ts',
+  'robustness/server-clock.test.ts',
   'integration/failover.test.ts',
   'integration/failover-name.test.ts',
   'integration/evict.test.ts',
