@@ -75,7 +75,10 @@ export const nodeRedisConnections: readonly ClientCase<NodeRedisTools>[] = [
     name: 'a pool: a hundred tasks over five connections',
     async run({ side, protocol }) {
       const socket = { host: '127.0.0.1', port: side.port };
-      const pool = createClientPool({ socket, RESP: protocol }, { minimum: 1, maximum: 5, acquireTimeout: 20_000 });
+      const pool = createClientPool(
+        { socket, RESP: protocol },
+        { minimum: 1, maximum: 5, acquireTimeout: 20_000 },
+      );
       pool.on('error', () => {});
       await pool.connect();
       const task = (i: number) =>
