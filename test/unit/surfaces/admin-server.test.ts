@@ -285,7 +285,7 @@ t.test('health and readiness', async (t) => {
   t.match(await ask(up.admin.port, '/healthz'), { status: 200, body: 'ok' });
   t.match(await ask(up.admin.port, '/readyz'), {
     status: 200,
-    body: '{"ready":true,"reasons":[],"state":"ok"}',
+    body: '{"ready":true,"reasons":[],"state":"ok","since":"2026-01-01T00:00:00.000Z"}',
   });
   const down = await start(t, {
     health: () => ({ live: false }),
@@ -294,7 +294,12 @@ t.test('health and readiness', async (t) => {
   t.equal((await ask(down.admin.port, '/healthz')).status, 503);
   const answer = await ask(down.admin.port, '/readyz');
   t.equal(answer.status, 503);
-  t.same(JSON.parse(answer.body), { ready: false, reasons: ['Redis does not answer.'], state: 'ok' });
+  t.same(JSON.parse(answer.body), {
+    ready: false,
+    reasons: ['Redis does not answer.'],
+    state: 'ok',
+    since: '2026-01-01T00:00:00.000Z',
+  });
 });
 
 t.test('only GET and HEAD, on known paths, under a name that no web page can have', async (t) => {
