@@ -105,7 +105,7 @@ export class SampleWindow {
 
   /** The place of the sample that has `age` newer ones after it. */
   private indexOf(age: number): number {
-    return (this.next - 1 - age + 2 * CAPACITY) % CAPACITY;
+    return (this.next - 1 - age + CAPACITY) % CAPACITY;
   }
 
   private is(kind: Kind, index: number): boolean {

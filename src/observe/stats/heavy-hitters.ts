@@ -268,12 +268,13 @@ export class HeavyHitters {
   }
 }
 
-/** FNV-1a over the pattern with a final mix, since the table reads only the low bits. */
+/** The database of writes to two databases, each perhaps UNKNOWN or SEVERAL. */
 function joined(one: number, other: number): number {
   if (one === other || other === UNKNOWN) return one;
   return one === UNKNOWN ? other : SEVERAL;
 }
 
+/** FNV-1a over the pattern with a final mix, since the table reads only the low bits. */
 function hashPattern(pattern: Uint8Array, length: number): number {
   let hash = 0x811c9dc5 ^ length;
   for (let i = 0; i < length; i++) hash = Math.imul(hash ^ pattern[i], 0x01000193);

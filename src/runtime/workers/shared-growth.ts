@@ -14,7 +14,7 @@ export class SharedGrowth {
   private own = 0;
   private counted = 0;
   private toldAdmitted = 0;
-  private promisedTold = 0;
+  private toldPromised = 0;
   private reliefsElsewhere = 0;
   private eased = 0;
 
@@ -48,7 +48,7 @@ export class SharedGrowth {
   /** Whether tell() is due. Check after each look at the pressure, which sets how far growth may go until the next look. */
   isDue(): boolean {
     this.count();
-    if (Math.abs(this.gate.promised - this.promisedTold) >= PROMISE_STEP_BYTES) return true;
+    if (Math.abs(this.gate.promised - this.toldPromised) >= PROMISE_STEP_BYTES) return true;
     const untold = (this.own - this.toldAdmitted) * this.workers;
     if (this.gate.admitted + untold >= this.gate.wakeAt) return true;
     this.gate.wakeAt -= untold;
@@ -60,7 +60,7 @@ export class SharedGrowth {
     const { gate } = this;
     this.count();
     this.toldAdmitted = this.own;
-    this.promisedTold = gate.promised;
+    this.toldPromised = gate.promised;
     return {
       admitted: this.own,
       admittedBy: Array.from(gate.admittedBy),
