@@ -1,7 +1,7 @@
 // Adds up the connection figures of several processes.
 import type { DataPlaneSnapshot } from '../data-plane.js';
 
-/** Present values, which end with their process. All other figures are counters, which outlive it. */
+/** Present values, which end with their process: name each new one here. All other figures are counters, which outlive it. */
 const GAUGES: ReadonlySet<string> = new Set([
   'clients',
   'pausedClients',
@@ -26,10 +26,10 @@ export function addSnapshots(snapshots: readonly (DataPlaneSnapshot | undefined)
   return there.reduce((a, b) => merge(a, b, (x, y, name) => (SAME.has(name) ? Math.min(x, y) : x + y)));
 }
 
-/** What remains of a process that has ended: its counters. */
+/** What remains of a process that has ended: its counters. What it knew of the server may be wrong by now. */
 export function countersOnly(snapshot: DataPlaneSnapshot): DataPlaneSnapshot {
   const counters = merge(snapshot, snapshot, (x, _, name) => (GAUGES.has(name) ? 0 : x));
-  return { ...counters, tls: null, upstreamTls: null };
+  return { ...counters, followUpsUnsupported: false, tls: null, upstreamTls: null };
 }
 
 function merge<T extends object>(a: T, b: T, add: (x: number, y: number, name: string) => number): T {
