@@ -108,6 +108,21 @@ export class ProxyEvents {
     }
   }
 
+  workerEnded(worker: number, how: string, clients: number): void {
+    this.log.error(
+      { worker, how, clients },
+      'a worker ended: its clients lost their connections, and a new worker starts',
+    );
+    const lost =
+      clients === 1 ? 'its client lost its connection' : `its ${clients} clients lost their connections`;
+    this.events.record('worker', `worker ${worker} ended (${how}): ${lost}`);
+  }
+
+  workerReplaced(worker: number): void {
+    this.log.info({ worker }, 'the new worker serves clients');
+    this.events.record('worker', `a new worker ${worker} serves clients`);
+  }
+
   acceptFailed({ message }: Error): void {
     this.log.error({ err: message }, 'could not accept a client');
   }

@@ -111,12 +111,14 @@ export class SpillwayProxy {
       },
       upstreamReadonly: () => this.failover?.suspect('readonly'),
       upstreamOom: () => this.memoryControl.upstreamOom(),
+      workerEnded: (...what) => this.says.workerEnded(...what),
+      workerReplaced: (worker) => this.says.workerReplaced(worker),
       asked: consoleAnswers((questions) => answerQuestions(questions, this.consoleSources())),
     };
     this.service =
       config.workers === 1
         ? new SingleProcess(config, log, events, this.upstream, observe, logOutput)
-        : new WorkerPool(config, log, events, this.upstream, logOutput);
+        : new WorkerPool(config, events, this.upstream, logOutput);
     this.memoryControl = this.makeMemoryControl();
     this.reloader = new Reloader(
       config,

@@ -102,6 +102,10 @@ export interface ServiceEvents {
   upstreamReadonly(): void;
   /** The server has answered OOM to a client. */
   upstreamOom(): void;
+  /** A worker's process has ended, `how` says by what, and another one replaces it. */
+  workerEnded(worker: number, how: string, clients: number): void;
+  /** The process in its place serves clients. */
+  workerReplaced(worker: number): void;
   /** A client's PROXY command: always resolves with complete replies. */
   asked(question: ConsoleQuestion): Promise<Uint8Array>;
 }

@@ -132,6 +132,11 @@ t.test('a killed worker is replaced; clients of other workers notice nothing', a
   }, PATIENCE);
   t.match(replaced, { configured: 2, restarts: 1, silent: 0 });
   t.not(replaced.workers[0]?.pid, victim?.pid);
+  const told = (await proxy.admin('/api/events')).filter(({ kind }) => kind === 'worker');
+  t.same(
+    told.map(({ text }) => text),
+    ['a new worker 1 serves clients', 'worker 1 ended (SIGKILL): its 5 clients lost their connections'],
+  );
   t.equal((await stats(proxy)).rules[0]?.writes, 510, 'nothing counted is lost');
   t.match(await connections(proxy), { clients: 5, clientsTotal: 10 });
   const more = await clientsOf(t, proxy, 5);
@@ -183,7 +188,7 @@ t.test('a worker that keeps ending is restarted with pauses, and runs in the end
   t.equal(String(await client.call('PING')), '+PONG\r\n');
 });
 
-t.test('all workers killed at once: not ready until one is back', WHOLE, async (t) => {
+t.test('all workers killed at once: ready again once one is back', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await withWorkers(t, redis, { workers: 2 });
   for (const { pid } of (await workers(proxy)).workers) process.kill(pid, 'SIGKILL');

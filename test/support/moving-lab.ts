@@ -58,13 +58,15 @@ export async function withMoving(
     upstreamReadonly: () => signs.push('readonly'),
     upstreamOom: () => {},
     asked: async () => Buffer.from('-ERR not asked\r\n'),
+    workerEnded: () => {},
+    workerReplaced: () => {},
   };
   const log = pino({ level: 'silent' });
   const address = upstreamOf(effective, log);
   const service: Service =
     workers === 1
       ? new SingleProcess(effective, log, events, address)
-      : new WorkerPool(effective, log, events, address, undefined);
+      : new WorkerPool(effective, events, address, undefined);
   t.teardown(() => service.close(0));
   await service.start();
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) =>

@@ -8,7 +8,6 @@
 // but Node has that only from 23.1 on, and maxClients could not be enforced.
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
 import { Quotas } from '../../core/policy/quota.js';
 import { Priority } from '../../core/policy/rule.js';
@@ -64,7 +63,6 @@ export class WorkerPool implements Service {
 
   constructor(
     private config: EffectiveConfig,
-    log: Logger,
     events: ServiceEvents,
     private readonly upstream: ServerAddress,
     logOutput: LogLosses | undefined,
@@ -94,7 +92,7 @@ export class WorkerPool implements Service {
       reported: (report) => this.reports.take(report),
       gone: (worker, how) => this.lost(worker, how),
     };
-    this.set = new WorkerSet((number) => this.startWorker(number, workerEvents), log);
+    this.set = new WorkerSet((number) => this.startWorker(number, workerEvents), events);
   }
 
   /** Starts all workers of the config. Rejects when one of them ends before all are ready. */

@@ -1,7 +1,7 @@
 // The worker processes by number: starts them, replaces each that ends, and ends them all. What they are told is worker-pool's.
 // Invariants: a number has at most one process; none is started once close() was called.
-import type { Logger } from 'pino';
 import { BackOff } from '../../core/back-off.js';
+import type { ServiceEvents } from '../service.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** A worker that ends sooner than this is replaced after a delay, which doubles each time. */
@@ -24,7 +24,7 @@ export class WorkerSet {
   /** `make`: starts the process of a number, which calls welcomed() and lost(). */
   constructor(
     private readonly make: (number: number) => WorkerProcess,
-    private readonly log: Logger,
+    private readonly events: Pick<ServiceEvents, 'workerEnded' | 'workerReplaced'>,
   ) {}
 
   /** Starts so many. Resolves when all are ready; rejects when one of them ends before that. */
@@ -53,7 +53,7 @@ export class WorkerSet {
 
   /** A worker is ready to serve clients. */
   welcomed(worker: WorkerProcess): void {
-    if (this.restarts > 0) this.log.info({ worker: worker.number }, 'the new worker serves clients');
+    if (this.restarts > 0) this.events.workerReplaced(worker.number);
     const { starting } = this;
     if (starting === undefined || this.ready.length < starting.workers) return;
     this.starting = undefined;
@@ -65,10 +65,7 @@ export class WorkerSet {
     this.byNumber.delete(number);
     if (this.isClosing) this.endedByDrain += ended;
     else {
-      this.log.error(
-        { worker: number, how, clients },
-        'a worker ended: its clients lost their connections, and a new worker starts',
-      );
+      this.events.workerEnded(number, how, clients);
       this.restarts++;
       this.replace(number, performance.now() - startedAt);
     }
