@@ -3,8 +3,8 @@
 // all looks takes at most some seconds for each server.
 import { setTimeout as delay } from 'node:timers/promises';
 import { infoFields } from '../memory/reading.js';
-import { type Candidates, candidatesOf, firstOf } from './candidates.js';
 import { Connection, type Login } from './connection.js';
+import { type FitReplicas, firstOf, fitReplicasOf } from './fit-replicas.js';
 import type { NatMap } from './nat-map.js';
 import { answerOf } from './sentinel-words.js';
 import { nameOf, type PrimaryAddress, sameAddress } from './whereabouts.js';
@@ -38,7 +38,7 @@ interface Replica {
 export class SwitchServers {
   /** Those of which the Sentinel may promote any; its present choice comes first. */
   readonly replicas: Replica[] = [];
-  unfit: Candidates['unfit'] = [];
+  unfit: FitReplicas['unfit'] = [];
   /** The Sentinel's own words on the quorum. */
   quorum = '';
   /** The Sentinel that can promote a replica: its number. */
@@ -174,11 +174,11 @@ export class SwitchServers {
     if (answer.leaving) throw new SwitchError(`${where} is failing over already`);
     if (!sameAddress(answer.address, this.address))
       throw new SwitchError(`${where} names another primary, ${nameOf(answer.address)}`);
-    const candidates = candidatesOf(replicas, natMap, answer.downAfterMs);
-    this.unfit = candidates.unfit;
-    const fit = firstOf(candidates);
+    const found = fitReplicasOf(replicas, natMap, answer.downAfterMs);
+    this.unfit = found.unfit;
+    const fit = firstOf(found);
     if (fit.length === 0) {
-      const why = candidates.unfit.map((unfit) => `${unfit.address}: ${unfit.why}`).join('; ');
+      const why = found.unfit.map((unfit) => `${unfit.address}: ${unfit.why}`).join('; ');
       throw new SwitchError(
         `no replica of ${nameOf(this.address)} is fit to become the primary (${why === '' ? `${where} knows none` : why})`,
       );

@@ -1,6 +1,6 @@
 // Which replica a Sentinel would promote: the cases of sentinelSelectSlave() in sentinel.c, by the replies of SENTINEL REPLICAS.
 import { test } from 'tap';
-import { candidatesOf, firstOf } from '../../../src/failover/candidates.js';
+import { firstOf, fitReplicasOf } from '../../../src/failover/fit-replicas.js';
 import { nameOf } from '../../../src/failover/whereabouts.js';
 
 type Fields = Readonly<Record<string, string | number>>;
@@ -14,7 +14,7 @@ const reply = (...replicas: Fields[]) =>
     Object.entries({ ...GOOD, ...fields }).flatMap(([name, value]) => [name, `${value}`]),
   );
 const names = (...replicas: Fields[]) =>
-  candidatesOf(reply(...replicas), {}, 1000).fit.map(({ address }) => address.host);
+  fitReplicasOf(reply(...replicas), {}, 1000).fit.map(({ address }) => address.host);
 
 test('its order: lowest priority, most data, run id', (t) => {
   t.same(names({ ip: 'a', 'slave-priority': 100 }, { ip: 'b', 'slave-priority': 10 }), ['b', 'a']);
@@ -35,7 +35,7 @@ test('what makes a replica unfit', (t) => {
     [{ 'master-link-down-time': 10_001 }, /no connection to the primary/],
   ];
   for (const [fields, why] of unfit) {
-    const { fit, unfit: out } = candidatesOf(reply(fields), {}, 1000);
+    const { fit, unfit: out } = fitReplicasOf(reply(fields), {}, 1000);
     t.same(fit, []);
     t.match(out, [{ address: '10.0.0.2:6379', why }]);
   }
@@ -43,7 +43,7 @@ test('what makes a replica unfit', (t) => {
 });
 
 test('those of the lowest priority may all be chosen; addresses go through the map', (t) => {
-  const all = candidatesOf(
+  const all = fitReplicasOf(
     reply(
       { port: 1 },
       { port: 2, 'slave-priority': 50 },
@@ -59,6 +59,6 @@ test('those of the lowest priority may all be chosen; addresses go through the m
       .sort(),
     ['10.0.0.2:3', 'outside:22'],
   );
-  t.same(firstOf(candidatesOf('strange', {}, 1000)), []);
+  t.same(firstOf(fitReplicasOf('strange', {}, 1000)), []);
   t.end();
 });

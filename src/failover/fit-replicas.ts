@@ -9,22 +9,22 @@ import { nameOf, type PrimaryAddress } from './whereabouts.js';
 const PING_LIMIT_MS = 5000;
 const INFO_LIMIT_MS = 30_000;
 
-export interface Candidate {
+export interface FitReplica {
   readonly address: PrimaryAddress;
   readonly priority: number;
   readonly offset: number;
   readonly runId: string;
 }
 
-export interface Candidates {
+export interface FitReplicas {
   /** The one that this Sentinel would promote comes first. */
-  readonly fit: readonly Candidate[];
+  readonly fit: readonly FitReplica[];
   readonly unfit: readonly { readonly address: string; readonly why: string }[];
 }
 
 /** `reply`: the one to SENTINEL REPLICAS. */
-export function candidatesOf(reply: unknown, map: NatMap, downAfterMs: number): Candidates {
-  const fit: Candidate[] = [];
+export function fitReplicasOf(reply: unknown, map: NatMap, downAfterMs: number): FitReplicas {
+  const fit: FitReplica[] = [];
   const unfit: { address: string; why: string }[] = [];
   for (const replica of Array.isArray(reply) ? reply : []) {
     const fields = fieldsOf(replica);
@@ -45,7 +45,7 @@ export function candidatesOf(reply: unknown, map: NatMap, downAfterMs: number): 
 }
 
 /** The replicas of which a Sentinel may choose any: what it knows of their data is up to ten seconds old. */
-export function firstOf({ fit }: Candidates): readonly Candidate[] {
+export function firstOf({ fit }: FitReplicas): readonly FitReplica[] {
   return fit.filter(({ priority }) => priority === fit[0]?.priority);
 }
 
@@ -62,7 +62,7 @@ function whyUnfit(fields: ReadonlyMap<string, string>, downAfterMs: number): str
   return undefined;
 }
 
-function bySentinelsOrder(a: Candidate, b: Candidate): number {
+function bySentinelsOrder(a: FitReplica, b: FitReplica): number {
   if (a.priority !== b.priority) return a.priority - b.priority;
   if (a.offset !== b.offset) return b.offset - a.offset;
   if (a.runId === b.runId) return 0;
