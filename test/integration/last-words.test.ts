@@ -1,12 +1,11 @@
 // What a client is owed reaches it before its connection ends: the reason of a server that refuses a request and closes while
 // more of it is on its way, and earlier replies where the next command has no connection.
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import net, { type AddressInfo, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
+import { withFolder } from '../support/folder.js';
 import { withProxy } from '../support/proxy.js';
 import { command, connectRaw, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -32,8 +31,7 @@ t.test('a large command before authentication', async (t) => {
 
 t.test('replies on their way reach a client for whose next command there is no connection', async (t) => {
   const redis = await withRedis(t);
-  const directory = await mkdtemp(join(tmpdir(), 'spillway-'));
-  t.teardown(() => rm(directory, { recursive: true }));
+  const directory = withFolder(t);
   // Together less than what makes a client leave its shared connection, and more than a unix socket holds.
   const value = 'v'.repeat(75_000);
   const look = await withRaw(t, redis.port);

@@ -11,7 +11,7 @@ import type { WorkersSnapshot } from '../../src/observe/snapshots/workers.js';
 import type { RuleStats, StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { Authority, type CertificateFiles } from '../support/certificates.js';
 import { withProxy } from '../support/proxy.js';
-import { type ProxyProcess, withProxyProcess } from '../support/proxy-process.js';
+import { childrenOf, type ProxyProcess, withProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
@@ -326,12 +326,10 @@ t.test('reload: the token, settings that need a restart, a bad file', async (t) 
 
   await t.test('a worker that is being started goes by what was reloaded meanwhile', async (t) => {
     const workers = async () => ((await ask('/api/workers')).body as WorkersSnapshot).workers;
-    const children = async () =>
-      (await readFile(`/proc/${proxy.pid}/task/${proxy.pid}/children`, 'utf8')).trim().split(' ');
     const before = await workers();
     for (const { pid } of before) process.kill(pid, 'SIGKILL');
-    const isNew = (child: string) => child !== '' && before.every(({ pid }) => pid !== Number(child));
-    await until(async () => (await children()).some(isNew), PATIENCE);
+    const isNew = (child: number) => before.every(({ pid }) => pid !== child);
+    await until(async () => childrenOf(proxy.pid).some(isNew), PATIENCE);
     await change({ mode: 'enforce', rules: [{ name: 'a', match: 'a:*', ttl: '30h' }] });
     t.match((await ask('/api/reload', 'POST')).body, { applied: ['mode', 'rules'], workersPending: [] });
     await until(async () => (await workers()).length === before.length, PATIENCE);

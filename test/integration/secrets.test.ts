@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { builtMain } from '../support/built.js';
+import { childrenOf } from '../support/proxy-process.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -35,7 +36,8 @@ t.test('the command line and the workers', async (t) => {
   t.match(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1'), `redis://:***@127.0.0.1:${redis.port}`);
   t.match(said, 'a password on the command line can be seen');
   t.notMatch(said, PASSWORD);
-  const workers = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').trim().split(' ');
+  t.match(readFileSync(`/proc/${child.pid}/environ`, 'latin1'), TOKEN, 'where they are, they are found');
+  const workers = childrenOf(child.pid as number);
   t.equal(workers.length, 2);
   for (const pid of workers) {
     for (const file of ['cmdline', 'environ']) {

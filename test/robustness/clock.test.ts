@@ -3,14 +3,13 @@
 // at each moment, a blocked client stays blocked, limits refuse no more and no less, and Spillway is ready at once.
 // SPILLWAY_SEED repeats a run.
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { withFolder } from '../support/folder.js';
 import { POOLS } from '../support/proxy.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { childrenOf, withProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -25,21 +24,11 @@ const STEPS = [DAY, -10 * MINUTE, 0];
 const STOP_MS = 2500;
 const LARGE = Buffer.alloc(200_000, 'v');
 
-async function childrenOf(pid: number): Promise<number[]> {
-  const tasks = await readdir(`/proc/${pid}/task`);
-  const lists = await Promise.all(
-    tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8')),
-  );
-  return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number));
-}
-
 async function moved(t: Test, pool: string, workers: number, seed: number): Promise<void> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-clock-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const file = path.join(folder, 'offset');
+  const file = path.join(withFolder(t, 'spillway-clock-'), 'offset');
   writeFileSync(file, '0');
   const redis = await withRedis(t);
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     nodeArgs: ['--import', fileURLToPath(new URL('../support/stepped-clock.mjs', import.meta.url))],
     env: { ...process.env, TEST_CLOCK_FILE: file },
     config: {
@@ -53,7 +42,6 @@ async function moved(t: Test, pool: string, workers: number, seed: number): Prom
       memory: { limit: '1gb', staleAfter: '1s' },
     },
   });
-  t.teardown(() => proxy.stop());
   let seen: LoadResult | undefined;
   let done = false;
   const running = runLoad({
@@ -116,7 +104,7 @@ async function moved(t: Test, pool: string, workers: number, seed: number): Prom
     writeFileSync(file, String(step));
     await isRight(`the clock is ${step} ms off`);
   }
-  const all = [proxy.pid, ...(await childrenOf(proxy.pid))];
+  const all = [proxy.pid, ...childrenOf(proxy.pid)];
   const stops = workers === 1 ? [all] : [all, [proxy.pid], all.slice(-1)];
   for (const pids of stops) {
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
@@ -140,7 +128,9 @@ async function moved(t: Test, pool: string, workers: number, seed: number): Prom
 const seed = runSeed();
 t.setTimeout(240_000);
 for (const [i, pool] of POOLS.entries()) {
-  t.test(`${pool} pooling, workers ${i + 1}: SPILLWAY_SEED=${seed}`, { timeout: 180_000 }, (t) =>
-    moved(t, pool, i + 1, seed),
+  t.test(
+    `a clock is set, and processes stop: ${pool} pooling, workers ${i + 1}: SPILLWAY_SEED=${seed}`,
+    { timeout: 180_000 },
+    (t) => moved(t, pool, i + 1, seed),
   );
 }

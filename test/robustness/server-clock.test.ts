@@ -126,5 +126,7 @@ try {
   console.error(`server-clock: NOT RUN, no faketime here: ${why}`);
 }
 for (const pool of POOLS) {
-  t.test(`${pool} pooling`, { timeout: 120_000, skip: why }, (t) => moved(t, pool));
+  t.test(`the server's clock is set: ${pool} pooling`, { timeout: 120_000, skip: why }, (t) =>
+    moved(t, pool),
+  );
 }

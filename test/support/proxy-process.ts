@@ -1,6 +1,7 @@
 // The proxy as a process of its own, as in production: for benchmarks, and for tests that watch its memory, CPU,
 // signals or exit code. For everything else the in-process proxy (proxy.ts) is quicker.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -134,6 +135,12 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
     exited,
     stop,
   };
+}
+
+/** The processes that `pid` has started and that have not ended: the workers of a proxy. */
+export function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return children.split(' ').filter(Boolean).map(Number);
 }
 
 interface Listening {

@@ -1,6 +1,6 @@
 // spillway doctor: each fault planted on a real server is found.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import t from 'tap';
 import type { Examination } from '../../src/tools/doctor/doctor.js';
 import { builtMain } from '../support/built.js';
 import { fill, served, usedMemory } from '../support/doctor.js';
+import { withFolder } from '../support/folder.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -180,7 +181,7 @@ t.test('a replica that does not keep up, and a subscriber that does not', async 
 });
 
 t.test('clients, slow commands, saving', async (t) => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-doctor-'));
+  const folder = withFolder(t, 'spillway-doctor-');
   const { direct, ids, look, port } = await served(t, [
     ...['--maxmemory', '300mb', '--maxmemory-policy', 'allkeys-lru', '--enable-protected-configs', 'yes'],
     ...['--enable-debug-command', 'yes'],
