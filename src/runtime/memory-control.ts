@@ -43,7 +43,7 @@ export interface MemoryEvents {
   lost(): void;
 }
 
-/** So long after its last OOM a server counts as one that refuses writes. */
+/** For this time after its last OOM a server counts as one that refuses writes. */
 const OOM_LASTS_MS = 10_000;
 
 const clock = (): number => performance.now();

@@ -41,7 +41,7 @@ export interface AdviceFacts {
   readonly keys: number;
   /** Keys with a TTL. */
   readonly expires: number;
-  /** That Redis evicts, in words, such as "12 keys evicted so far"; undefined: it does not. */
+  /** How much Redis has evicted, in words, such as "12 keys evicted so far"; undefined: nothing. */
   readonly evicting: string | undefined;
   /** What the server can evict under its present policy, and until when, as measured; undefined: nobody measures it. */
   readonly measured?: { readonly evictableBytes: number; readonly lastsSeconds: number | null } | undefined;

@@ -7,8 +7,9 @@ import { CONSOLE_LIMIT_MS } from '../service.js';
 const TOO_LATE = errorReply('PROXY_TOO_LATE');
 
 export class ConsoleLine {
-  /** The number of the last round. */
+  /** Ends the last round. */
   private answer: (replies: readonly Uint8Array[]) => void = () => {};
+  /** The number of the last round. */
   private number = 0;
 
   constructor(

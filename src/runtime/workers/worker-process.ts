@@ -77,7 +77,7 @@ export class WorkerProcess {
   private heardEpoch = 0;
   private settledEpoch = 0;
   private tellingAgain: NodeJS.Timeout | undefined;
-  /** Its clients that waited when it confirmed that. */
+  /** Its clients that waited when it last confirmed where the primary is. */
   heldUp = 0;
   private question = 0;
   private answer = 0;
