@@ -36,7 +36,7 @@ function head({ keys, memory, seconds, partial, sampled, servers }: Analysis, pa
   const bounds = sampled || partial ? ` (${bytesBetween(keyBytes)})` : '';
   const how = `${countText(keys.looked)} of ${countText(keys.total)} keys in ${seconds.toFixed(1)} s`;
   return [
-    `${servers.join(', ')}: ${how}${sampled ? ', the rest is estimated' : ''}`,
+    `${servers.join(', ')}: ${how}${sampled && keys.looked < keys.total ? ', the rest is estimated' : ''}`,
     ...(partial
       ? [paint('yellow', 'Ended early: all figures are estimates from the keys seen until then.')]
       : []),

@@ -21,6 +21,9 @@ export function drawAdvice({ advice, policies }: AdviceSnapshot, paint: Paint): 
   return policies.length === 0 ? paragraphs : [...paragraphs, drawPolicies(policies, paint)];
 }
 
+const NONE = '-';
+const UNKNOWN = 'unknown';
+
 /** The present policy is marked with a star. */
 export function drawPolicies(policies: readonly PolicyOutlook[], paint: Paint): string {
   const lasting = policies.some(({ lastsSeconds }) => lastsSeconds !== null);
@@ -41,9 +44,9 @@ export function drawPolicies(policies: readonly PolicyOutlook[], paint: Paint): 
     const { whose, takes, loses } = names;
     table.push([
       `${policy}${current ? ' *' : ''}`,
-      evictableBytes === null ? '?' : bytesText(evictableBytes),
-      ...(lasting ? [lastsSeconds === null ? '' : timeText(lastsSeconds)] : []),
-      ...(refusing ? [refusedLastHour === null ? '?' : countText(refusedLastHour)] : []),
+      evictableBytes === null ? UNKNOWN : bytesText(evictableBytes),
+      ...(lasting ? [lastsSeconds === null ? NONE : timeText(lastsSeconds)] : []),
+      ...(refusing ? [refusedLastHour === null ? UNKNOWN : countText(refusedLastHour)] : []),
       list(whose),
       paint('yellow', list(takes)),
       paint('red', list(loses)),
@@ -53,5 +56,5 @@ export function drawPolicies(policies: readonly PolicyOutlook[], paint: Paint): 
 }
 
 function list(names: readonly string[]): string {
-  return names.length === 0 ? '-' : names.map(printable).join(', ');
+  return names.length === 0 ? NONE : names.map(printable).join(', ');
 }

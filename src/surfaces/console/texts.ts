@@ -25,7 +25,10 @@ export function statsText(rules: readonly RuleStats[]): string[] {
     countOrNone(leftWithoutTtl(row)),
     ...[row.shed, row.wouldShed].map(countText),
   ]);
-  return table(['RULE', 'WRITES', 'BYTES', 'HOLDS', 'TTLS', 'WOULD', 'NO TTL', 'SHED', 'WOULD'], rows);
+  return table(
+    ['RULE', 'WRITES', 'BYTES', 'HOLDS', 'TTLS', 'WOULD GIVE', 'NO TTL', 'SHED', 'WOULD SHED'],
+    rows,
+  );
 }
 
 export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {

@@ -134,7 +134,8 @@ export function assemble(
     servers: looked.servers,
     partial: looked.partial,
     sampled: looked.sampled,
-    keys: { total: looked.keys, looked: part.looked, gone: part.gone },
+    // Keys may come during the walk, and a sample may meet a key twice.
+    keys: { total: Math.max(looked.keys, part.looked), looked: part.looked, gone: part.gone },
     memory: {
       usedBytes: used,
       limitBytes: sum(memory, ({ limitBytes }) => limitBytes),

@@ -2,7 +2,9 @@
 import t from 'tap';
 import { drawAnalysis } from '../../../src/cli/analyze-tables.js';
 import { createPaint } from '../../../src/cli/terminal/paint.js';
-import type { Analysis, GroupAnalysis } from '../../../src/tools/analyze/analysis.js';
+import { type Analysis, assemble, type GroupAnalysis } from '../../../src/tools/analyze/analysis.js';
+import { Biggest } from '../../../src/tools/analyze/biggest.js';
+import { Groups } from '../../../src/tools/analyze/groups.js';
 
 const paint = createPaint({ isTTY: false } as NodeJS.WriteStream);
 
@@ -67,4 +69,16 @@ t.test('with fewer, or of several types, each has its own', async (t) => {
   const five = [...four, group('queue:seen:*', 10, 100, { types: { set: 1 } })];
   t.equal(tableOf([cache, ...five]).filter((line) => /^queue:\w+:\* +10 /.test(line)).length, 5);
   t.ok(tableOf([cache, ...five], 2).includes('… and 4 more (--top)'));
+});
+
+t.test('a sample that met keys twice says neither more keys than there are nor a rest', async (t) => {
+  const head = (looked: number): string => {
+    const part = { groups: new Groups(undefined), biggest: new Biggest(0), looked, gone: 0, moved: false };
+    const seen = { servers: ['a:1'], keys: 8401, sampled: true, partial: false, seconds: 1 };
+    const memory = { usedBytes: 9, startupBytes: 1, overheadBytes: 1, limitBytes: 0, ttlBytes: 0 };
+    const analysis = assemble(seen, { ...part, mishaps: [] }, [memory], new Map());
+    return drawAnalysis(analysis, 20, paint).split('\n')[0];
+  };
+  t.equal(head(8539), 'a:1: 8,539 of 8,539 keys in 1.0 s');
+  t.equal(head(800), 'a:1: 800 of 8,401 keys in 1.0 s, the rest is estimated');
 });

@@ -192,8 +192,8 @@ t.test('each subcommand, in upper and lower case, is a table', async (t) => {
     'critical       0%  never         -           0 B',
   ]);
   const [head, row] = [
-    'RULE          WRITES   BYTES  HOLDS   TTLS  WOULD  NO TTL  SHED  WOULD',
-    'cache              3  2.0 KB      -  1,234      6       5     1      0',
+    'RULE              WRITES   BYTES  HOLDS   TTLS  WOULD GIVE  NO TTL  SHED  WOULD SHED',
+    'cache                  3  2.0 KB      -  1,234           6       5     1           0',
   ];
   t.same(((await ask(['STATS'])) as string[]).slice(0, 2), [head, row]);
   t.match(await ask(['stats', 'a*']), [/^RULE/, /^a:b +3 /]);

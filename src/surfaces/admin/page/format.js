@@ -40,8 +40,7 @@ export function percent(share) {
 
 /** @param {number} seconds */
 export function duration(seconds) {
-  if (seconds < 1) return '0 s';
-  if (seconds < 90) return `${whole.format(seconds)} s`;
+  if (seconds < 90) return `${whole.format(Math.ceil(seconds))} s`;
   if (seconds < 90 * 60) return `${whole.format(seconds / 60)} min`;
   if (seconds < 48 * 3600) return `${tenths.format(seconds / 3600).replace(/\.0$/, '')} h`;
   return `${whole.format(seconds / 86_400)} days`;
