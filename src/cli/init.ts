@@ -65,8 +65,9 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
           complain(problem(output, error as NodeJS.ErrnoException));
           return ExitCode.FAILURE;
         }
+        const count = proposals.rules.length;
         complain(
-          `${output}: ${proposals.rules.length} rule(s), which only observe. Read them, then run: ${programName()} --config ${shellQuoted(output)}`,
+          `${output}: ${count === 1 ? '1 rule, which only observes' : `${count} rules, which only observe`}. Read what it says, then run: ${programName()} --config ${shellQuoted(output)}`,
         );
       }
       // After Ctrl-C the exit code is the signal's.

@@ -1,8 +1,7 @@
 // The state of the service, printed above `spillway stats` and `spillway top`: a line for the main condition, and one for each
 // other condition. Draws; reads nothing.
 
-import { formatDuration } from '../config/units.js';
-import { printable } from '../core/words.js';
+import { printable, timeText } from '../core/words.js';
 import type { ServiceStateSnapshot, StateSnapshot } from '../observe/state/service-state.js';
 import type { Paint } from './terminal/paint.js';
 
@@ -19,7 +18,7 @@ function line(
   paint: Paint,
   now: number,
 ): string {
-  const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
-  const lasting = seconds === 0 ? '' : ` for ${formatDuration(seconds * 1000)}`;
+  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000));
+  const lasting = seconds === 0 ? '' : ` for ${timeText(seconds)}`;
   return `${label}${paint(COLORS[severity], state.toUpperCase())}${lasting}: ${printable(text)}`;
 }

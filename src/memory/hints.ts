@@ -5,7 +5,8 @@
 /** For an error about credentials: the server is up and answers. */
 const CREDENTIALS =
   'put a user and password that may run INFO into upstream.url (or set SPILLWAY_UPSTREAM_PASSWORD)';
-const AGAIN = 'trying again';
+/** Ends what Spillway itself will try again. */
+export const AGAIN = 'trying again';
 
 /** ioredis's reader, about a reply that is none. */
 const NOT_RESP = /Unknown RESP type/;

@@ -160,6 +160,11 @@ export class MemoryMonitor {
     return this.connected || REFUSED.test(this.troubles.lastError);
   }
 
+  /** Why readings fail, and what to do about it, in words; undefined: they do not, or nothing is known about it. */
+  get trouble(): string | undefined {
+    return this.troubles.lastHint;
+  }
+
   /** Takes a reading now, or as soon as the current one and the gap after it are over. */
   pollSoon(): void {
     this.pacing.soon();

@@ -1,10 +1,10 @@
 // The log of failing readings: one line for the same trouble, not one for each attempt, and not one each time that a trouble
 // comes back soon. Invariant: it keeps at most one entry for each hint.
 import type { Logger } from 'pino';
-import { hintFor, messageOf } from './hints.js';
+import { AGAIN, hintFor, messageOf } from './hints.js';
 import { BadReading } from './reading.js';
 
-const BAD_READING = 'Spillway cannot use what INFO says; trying again';
+const BAD_READING = `Spillway cannot use what INFO says; ${AGAIN}`;
 /** A trouble that has ended and comes back is logged at most this often. */
 const REPEAT_MS = 60_000;
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -12,6 +12,8 @@ const NEVER = Number.NEGATIVE_INFINITY;
 export class TroubleLog {
   /** The last error since the last reading; '': none. */
   lastError = '';
+  /** What it means, and what to do about it; undefined: there was no error, or nothing is known about it. */
+  lastHint: string | undefined;
   /** By hint: the errors of the present trouble that were logged, and when. */
   private readonly reported = new Set<string>();
   private readonly reportedAt = new Map<string, number>();
@@ -24,6 +26,7 @@ export class TroubleLog {
   report(error: Error): void {
     this.lastError = messageOf(error);
     const hint = error instanceof BadReading ? BAD_READING : hintFor(error);
+    this.lastHint = hint === AGAIN ? undefined : hint.replace(`; ${AGAIN}`, '');
     const now = this.clock();
     if (this.reported.has(hint) || now - (this.reportedAt.get(hint) ?? NEVER) < REPEAT_MS) return;
     this.reported.add(hint);
@@ -34,6 +37,7 @@ export class TroubleLog {
   recovered(): void {
     if (this.lastError === '') return;
     this.lastError = '';
+    this.lastHint = undefined;
     if (this.reported.size === 0) return;
     this.reported.clear();
     this.log.info('memory monitor: readings from the server arrive again');

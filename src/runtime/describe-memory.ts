@@ -60,7 +60,10 @@ export function describeMemory(
     active: applicability?.applies === true,
     readingAgeMs: reading === undefined ? null : Math.round(memory.readingAge(now)),
     stale: reading !== undefined && memory.isStale(now),
-    reason: applicability?.reason ?? 'off: no reading yet',
+    reason:
+      pressure.cause === 'stale reading'
+        ? 'off: without a fresh reading of memory every write is admitted (memory.onStale)'
+        : (applicability?.reason ?? 'off: no reading yet'),
     growthSinceReadingBytes: Math.round(memory.growthSinceReading),
     headroomBytes: Number.isFinite(headroomBytes) ? Math.round(headroomBytes) : null,
     sparesExpiring: gate.sparesExpiring,

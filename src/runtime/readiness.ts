@@ -34,14 +34,14 @@ export function readiness(
   now: number,
 ): Readiness {
   const reasons: string[] = [];
-  if (!monitor.reachable) reasons.push('Spillway cannot reach the server');
+  const why = monitor.trouble === undefined ? '' : `: ${monitor.trouble}`;
+  if (!monitor.reachable) reasons.push(`Spillway cannot reach the server${why}`);
   else if (trouble !== undefined) reasons.push(`the server accepts no new connection: ${trouble}`);
   else if (kindTrouble !== undefined) reasons.push(kindTrouble);
   if (pressure.memory.reading === undefined)
-    reasons.push(
-      `there is no memory reading, so Spillway sheds nothing${monitor.reachable ? ': check that the user of upstream.url may run INFO' : ''}`,
-    );
-  else if (pressure.memory.isStale(now)) reasons.push('the last memory reading is stale');
+    reasons.push(`there is no memory reading, so Spillway sheds nothing${monitor.reachable ? why : ''}`);
+  else if (pressure.memory.isStale(now))
+    reasons.push(`the last memory reading is stale${monitor.reachable ? why : ''}`);
   if (evictTrouble !== undefined) reasons.push(`evict: ${evictTrouble}`);
   return { ready: monitor.reachable && trouble === undefined, reasons };
 }

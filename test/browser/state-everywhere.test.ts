@@ -82,9 +82,9 @@ async function said(proxy: ProxyProcess, command: string): Promise<string> {
   return (await run(process.execPath, args, { env })).stdout;
 }
 
-/** `state: SHEDDING for 3s: refusing …`, and `   also: …` below it. */
+/** `state: SHEDDING for 3 s: refusing …`, and `   also: …` below it. */
 function readLines(place: string, lines: string): Shown {
-  const line = /^( {3}also|state): ([A-Z-]+)(?: for [\dhms]+)?: (.*)$/gm;
+  const line = /^( {3}also|state): ([A-Z-]+)(?: for [\d.]+ (?:s|min|h|days))?: (.*)$/gm;
   const [first, ...also] = [...lines.matchAll(line)].map(([, , state = '', text]) => ({
     state: state.toLowerCase(),
     text,

@@ -74,7 +74,7 @@ function expiring(ttls: LifeSpan, evict: readonly Step[]): Step[] {
     policy,
     {
       kind: 'note',
-      text: 'either evicts locks and rate limits too, if the server has any; "evict" does not',
+      text: 'volatile policies also evict locks and rate limits, if the server has any; "evict" does not',
     },
     ...evict,
   ];

@@ -70,6 +70,7 @@ export const KEY_CHECKS: readonly Check[] = [
         return undefined;
       if (keys < 100 || expires >= 0.5 * keys) return undefined;
       const most = [...(facts.keys?.groups ?? [])]
+        .filter(({ withoutTtlBytes }) => withoutTtlBytes > 0)
         .sort((a, b) => b.withoutTtlBytes - a.withoutTtlBytes)
         .slice(0, 3)
         .map(({ name, withoutTtlBytes }) => `${name} ${sizeText(withoutTtlBytes)}`);

@@ -1,5 +1,5 @@
 // Whether a server can say how long its keys have been idle (OBJECT IDLETIME), and what its answer is worth. Asks nothing.
-import { formatDuration } from '../../config/units.js';
+import { timeText } from '../../core/words.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import type { Server } from '../keyspace/servers.js';
 import type { Fullness } from './headroom.js';
@@ -17,6 +17,6 @@ export function idleNote({ name, info }: Server, { policy }: Fullness, idleMs: n
   }
   const upMs = Number(info.get('uptime_in_seconds')) * 1000;
   return upMs < idleMs
-    ? `${name} has run for ${formatDuration(upMs)}: unless its snapshot kept idle times, no key can have been idle for longer`
+    ? `${name} has run for ${timeText(upMs / 1000)}: unless its snapshot kept idle times, no key can have been idle for longer`
     : undefined;
 }

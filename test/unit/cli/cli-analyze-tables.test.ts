@@ -73,7 +73,7 @@ t.test('with fewer, or of several types, each has its own', async (t) => {
 
 t.test('a sample that met keys twice says neither more keys than there are nor a rest', async (t) => {
   const head = (looked: number): string => {
-    const part = { groups: new Groups(undefined), biggest: new Biggest(0), looked, gone: 0, moved: false };
+    const part = { groups: new Groups(undefined, 0), biggest: new Biggest(0), looked, gone: 0, moved: false };
     const seen = { servers: ['a:1'], keys: 8401, sampled: true, partial: false, seconds: 1 };
     const memory = { usedBytes: 9, startupBytes: 1, overheadBytes: 1, limitBytes: 0, ttlBytes: 0 };
     const analysis = assemble(seen, { ...part, mishaps: [] }, [memory], new Map());
