@@ -1,6 +1,7 @@
 // The settings that flags and environment variables can override, because they differ between deployments.
 // Owns the names of the variables and the precedence flags > environment > file. The schema checks the values.
 // Invariant: an empty variable counts as not set, because compose files and charts set variables to ''.
+import { meantSetting } from './meant.js';
 
 /** Values from the command line, as typed. */
 export interface ConfigFlags {
@@ -146,7 +147,11 @@ export function unknownVariables(env: Environment): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith('SPILLWAY_') && !KNOWN.has(name))
     .sort()
-    .map((name) => `${name} is set, but Spillway has no such variable. It has ${[...KNOWN].join(', ')}`);
+    .map((name) => {
+      const meant = meantSetting(name, [...KNOWN]);
+      const instead = meant === undefined ? `It has ${[...KNOWN].join(', ')}` : `Did you mean ${meant}?`;
+      return `${name} is set, but Spillway has no such variable. ${instead}`;
+    });
 }
 
 /** undefined for '' too. */

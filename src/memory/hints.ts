@@ -29,7 +29,7 @@ const HINTS: readonly (readonly [fits: RegExp, hint: string])[] = [
   [/ECONNREFUSED|ENOENT/, `nothing listens there: check that the server runs, and upstream.url; ${AGAIN}`],
   [
     /ECONNRESET|EPIPE|Connection is closed/i,
-    `the server or a device in between closed the connection; ${AGAIN}`,
+    `the server or a device in between closed the connection; for a port with TLS upstream.url needs rediss://; ${AGAIN}`,
   ],
   [/ENOTFOUND|EAI_/, `this host name has no address: check the host in upstream.url, and DNS; ${AGAIN}`],
   [/EHOSTUNREACH|ENETUNREACH/, `no route leads to this address: check routes and firewalls; ${AGAIN}`],

@@ -40,7 +40,7 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
     String(await client.call('PROXY', 'INFO')),
     /\r\nstate:observing\r\nstate_text:nothing is changed or refused\r\n/,
   );
-  t.match(await stats(), /^state: OBSERVING(?: for \w+)?: nothing is changed or refused\n/);
+  t.match(await stats(), /^state: OBSERVING(?: for [\d.]+ \w+)?: nothing is changed or refused\n/);
 
   // In observe mode nothing is refused, however full the server is, and nothing says that it is.
   const control = await withRaw(t, redis.port);

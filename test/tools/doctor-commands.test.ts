@@ -76,6 +76,8 @@ t.test('the printed commands mend', async (t) => {
     await mends(t, port, [...byTls, '--cert', client.cert, '--key', client.key], auth),
     /--cert .* --key /,
   );
+  const plain = doctor(['-u', `redis://127.0.0.1:${secure}`]);
+  t.match(plain, { status: 1, stderr: /ECONNRESET .*a port with TLS needs rediss:\/\/ or --tls\)/ });
   const url = `rediss://:${ENCODED}@127.0.0.1:${secure}`;
   t.match(await mends(t, port, ['-u', url, '--upstream-ca', authority.ca]), /--tls --cacert /);
   const config = path.join(folder, 'proxy.config.json');

@@ -46,6 +46,10 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     'check the address, firewalls in between, and that the port has TLS if the URL begins with rediss://',
   ],
   [/not in the Redis protocol/, 'check host and port, and whether the port needs TLS (rediss:// or --tls)'],
+  [
+    /ECONNRESET|EPIPE|Connection is closed/,
+    'the server or a device in between closed the connection; a port with TLS needs rediss:// or --tls',
+  ],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route leads there; check routes and firewalls'],
   [
     /NOAUTH|WRONGPASS|invalid password|without any password/i,

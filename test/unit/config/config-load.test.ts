@@ -480,6 +480,10 @@ t.test('warnings', async (t) => {
   t.match(warnings[0], /^SPILLWAY_PORT is set, but Spillway has no such variable\. It has SPILLWAY_LISTEN, /);
   t.match(warnings[1], /^no rules: no config file is named/);
   t.notMatch(warnings.join(), /hunter2/);
+  t.match(
+    load({ env: { SPILLWAY_UPSTREM: 'x' } }).warnings[0],
+    /variable\. Did you mean SPILLWAY_UPSTREAM\?$/,
+  );
   const dir = t.testdir({
     'none.json': '{}',
     'one.json': '{ "rules": [{ "name": "a", "match": "a", "ttl": "1h" }] }',

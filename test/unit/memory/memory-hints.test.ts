@@ -23,7 +23,7 @@ const ERRORS: Record<string, readonly (string | readonly [message: string, code:
     ['connect ECONNREFUSED 127.0.0.1:6379', 'ECONNREFUSED'],
     ['connect ENOENT /run/redis.sock', 'ENOENT'],
   ],
-  'closed the connection': [
+  'port with TLS upstream.url needs rediss://': [
     ['read ECONNRESET', 'ECONNRESET'],
     ['write EPIPE', 'EPIPE'],
     'Connection is closed.',
