@@ -65,6 +65,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
     {
       version,
       listen,
+      ...(!proxy.open && { dataPort: 'closed until the server accepts connections' }),
       admin,
       ...(sentinel && { sentinel: formatListenAddress(sentinel) }),
       config: file,

@@ -62,6 +62,8 @@ export interface DataAddress {
 export interface Addresses {
   /** Where clients connect. */
   readonly address: DataAddress;
+  /** Whether they can at the start: not while the server refuses connections. */
+  readonly open: boolean;
   /** undefined: the config has no admin server. */
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
   /** undefined: there is no Sentinel endpoint. */
@@ -180,7 +182,7 @@ export class SpillwayProxy {
       this.admin = await this.startAdmin(this.alerts, this.sweep);
       this.reloader.start();
       const adminAddress = this.admin && { host: this.admin.host, port: this.admin.port };
-      return { address, adminAddress, sentinelAddress };
+      return { address, open: this.listener.listening, adminAddress, sentinelAddress };
     } catch (error) {
       await this.stop(0);
       throw error;

@@ -7,8 +7,10 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { builtMain } from '../support/built.js';
 import { serving } from '../support/listen.js';
+import { withRedis } from '../support/redis.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SPILLWAY_'));
@@ -161,6 +163,7 @@ t.test('a port in use: one line that says which flag changes it, and exit 1', as
 interface LogLine {
   readonly msg: string;
   readonly listen?: string;
+  readonly dataPort?: string;
 }
 
 /** Starts a proxy; resolves at its "listening". `logged(msg)` resolves at the next line with that message. */
@@ -196,6 +199,14 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.same(await exited, [0, null]);
   });
 }
+
+t.test('it says that its port is closed while the server refuses connections', async (t) => {
+  const { logged } = await running(t, ['--upstream', `redis://127.0.0.1:${await findFreePort()}`]);
+  t.match(await logged('listening'), { dataPort: /^closed until the server accepts/ });
+  const redis = await withRedis(t);
+  const { logged: open } = await running(t, ['--upstream', `redis://127.0.0.1:${redis.port}`]);
+  t.equal((await open('listening')).dataPort, undefined);
+});
 
 t.test('a client that waits holds the drain, and a second signal ends it at once', async (t) => {
   // A server that leaves BLPOP waiting and has no answer to anything else.
