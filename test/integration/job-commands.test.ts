@@ -181,7 +181,7 @@ const normal = async (proxy: TestProxy) => (await proxy.admin('/api/memory')).le
 
 await fill(0.912);
 for (const pool of POOLS) {
-  t.test(`${pool} pooling`, async (t) => {
+  t.test(`a share of the normal keys is refused, and no job command: ${pool} pooling`, async (t) => {
     const config = { rules, upstream: { pool }, memory: { reserve: 'off', pollInterval: '50ms' } };
     const proxy = await withProxy(t, { redis, config });
     const client = await withRaw(t, proxy.port, 30_000);
@@ -197,7 +197,7 @@ for (const pool of POOLS) {
   });
 }
 
-t.test('at 95%', async (t) => {
+t.test('at 95% no job command is refused', async (t) => {
   await fill(0.95);
   for (const pool of POOLS) {
     const config = { rules, upstream: { pool }, memory: { pollInterval: '50ms' } };

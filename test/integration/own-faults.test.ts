@@ -40,7 +40,7 @@ const failed = async (proxy: TestProxy): Promise<number> =>
   (await proxy.admin('/api/connections')).clientsFailed;
 
 for (const pool of POOLS) {
-  t.test(`${pool} pooling`, async (t) => {
+  t.test(`a bug ends the client that it happens to and no other: ${pool} pooling`, async (t) => {
     const redis = await withRedis(t);
     const lines: string[] = [];
     const sink = new Writable({

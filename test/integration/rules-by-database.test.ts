@@ -24,7 +24,7 @@ async function hours(redis: Redis, db: number, key: string): Promise<number> {
 }
 
 for (const pool of POOLS) {
-  t.test(`${pool} pooling`, async (t) => {
+  t.test(`rules apply by the database and the user of the client: ${pool} pooling`, async (t) => {
     const server = await withRedis(t);
     const direct = withIoredis(t, server.port);
     await direct.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all');

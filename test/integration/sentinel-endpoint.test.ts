@@ -127,7 +127,7 @@ t.test('it answers as a real Sentinel does, and names nothing behind the proxy',
     t.match(await text(own, ...words.split(' ')), /^-ERR unknown /, `${words} changes nothing`);
 });
 
-t.test('what it announces', async (t) => {
+t.test('it announces the name, the address and the Sentinels of sentinelAnnounce', async (t) => {
   const announce = { primary: 'orders', address: 'spillway.example:6380', sentinels: ['10.0.0.7:26380'] };
   const { port } = await withEndpoint(t, { announce });
   const client = new Redis({ port, host: '127.0.0.1', protocol: 2, enableReadyCheck: false });
@@ -152,7 +152,7 @@ t.test('what it announces', async (t) => {
   });
 });
 
-t.test('with a password', async (t) => {
+t.test('with a password it answers nothing before the right one', async (t) => {
   const { port } = await withEndpoint(t, { secrets: { sentinelListenPassword: PASSWORD } });
   const client = await withRaw(t, port);
   const question = ['SENTINEL', 'MASTERS'];

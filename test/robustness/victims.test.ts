@@ -294,76 +294,80 @@ const table = readFileSync(new URL('../../docs/ARCHITECTURE.md', import.meta.url
 const folder = withFolder(t, 'spillway-victims-');
 
 for (const [i, pool] of POOLS.entries()) {
-  t.test(`${pool} pooling`, { timeout: 600_000 }, async (t) => {
-    const redis = await withRedis(t, ['--maxmemory', '500mb', '--maxclients', '200']);
-    const socket = path.join(folder, `${pool}.sock`);
-    const port = 70_000 + i;
-    doors.set(port, { open: () => net.connect(socket), opened: 'connect' });
-    const proxy = await withProxy(t, {
-      redis,
-      config: {
-        listen: `unix:${socket}`,
-        upstream: { pool, connectTimeout: '60s' },
-        rules: RULES,
-        memory: { shed: { low: ['0%', '0%'] }, reserve: 'off', onStale: 'hold' },
-        limits: { pendingReplies: 1000 },
-      },
-    });
-    const look = await withRaw(t, redis.port);
-    await look.call('ACL', 'SETUSER', 'alice', 'on', '>right', '~*', '+@all', '-get');
-    await look.call('SET', '12k', VALUE);
-    await until(async () => (await proxy.admin('/api/memory')).level.low.shedShare === 1);
-    const connections = () => proxy.admin('/api/connections');
-    const victims = await Promise.all(Array.from({ length: VICTIMS }, () => withRaw(t, port, PATIENCE_MS)));
-    await serveAll(t, victims);
-    for (const { bound, prepare, offend, inForce, serve, judge } of OFFENCES) {
-      await t.test(bound, async (t) => {
-        t.ok(table.includes(`\n| ${bound} |`), 'it is in the tables of bounds');
-        for (const offenders of NUMBERS) {
-          let over = false;
-          const opened: RawClient[] = [];
-          const open = async () => {
-            const client = await connectRaw(port, PATIENCE_MS);
-            opened.push(client);
-            return client;
-          };
-          const stage: Stage = { pool, proxy, open, look, over: () => over, connections };
-          await prepare?.(victims[0]);
-          const failed: unknown[] = [];
-          let standing = 0;
-          const done = Array.from({ length: offenders }, (_, number) =>
-            offend(stage, () => standing++, number).catch((error) => over || failed.push(error)),
-          );
-          try {
-            await until(() => failed.length > 0 || standing === offenders, {
-              timeoutMs: PATIENCE_MS,
-              describe: () => `${standing} of ${offenders} to offend`,
-            });
-            if (inForce !== undefined) {
-              await until(() => inForce(stage), {
-                timeoutMs: PATIENCE_MS,
-                describe: `the offence of ${offenders} to stand`,
-              });
-            }
-            await serveAll(t, [...victims, await open()]);
-            if (serve !== undefined)
-              for (let round = 0; round < ROUNDS; round++)
-                await Promise.all(victims.map((victim) => serve(t, stage, victim)));
-            await judge?.(t, stage, offenders);
-            t.same(failed, [], `${offenders}: the offenders themselves`);
-          } finally {
-            over = true;
-            for (const client of opened) client.destroy();
-            await Promise.all(done);
-          }
-          await until(async () => (await connections()).clients === VICTIMS, {
-            timeoutMs: PATIENCE_MS,
-            describe: 'the offenders to be gone',
-          });
-        }
+  t.test(
+    `others are served beside a client that offends: ${pool} pooling`,
+    { timeout: 600_000 },
+    async (t) => {
+      const redis = await withRedis(t, ['--maxmemory', '500mb', '--maxclients', '200']);
+      const socket = path.join(folder, `${pool}.sock`);
+      const port = 70_000 + i;
+      doors.set(port, { open: () => net.connect(socket), opened: 'connect' });
+      const proxy = await withProxy(t, {
+        redis,
+        config: {
+          listen: `unix:${socket}`,
+          upstream: { pool, connectTimeout: '60s' },
+          rules: RULES,
+          memory: { shed: { low: ['0%', '0%'] }, reserve: 'off', onStale: 'hold' },
+          limits: { pendingReplies: 1000 },
+        },
       });
-    }
-  });
+      const look = await withRaw(t, redis.port);
+      await look.call('ACL', 'SETUSER', 'alice', 'on', '>right', '~*', '+@all', '-get');
+      await look.call('SET', '12k', VALUE);
+      await until(async () => (await proxy.admin('/api/memory')).level.low.shedShare === 1);
+      const connections = () => proxy.admin('/api/connections');
+      const victims = await Promise.all(Array.from({ length: VICTIMS }, () => withRaw(t, port, PATIENCE_MS)));
+      await serveAll(t, victims);
+      for (const { bound, prepare, offend, inForce, serve, judge } of OFFENCES) {
+        await t.test(bound, async (t) => {
+          t.ok(table.includes(`\n| ${bound} |`), 'it is in the tables of bounds');
+          for (const offenders of NUMBERS) {
+            let over = false;
+            const opened: RawClient[] = [];
+            const open = async () => {
+              const client = await connectRaw(port, PATIENCE_MS);
+              opened.push(client);
+              return client;
+            };
+            const stage: Stage = { pool, proxy, open, look, over: () => over, connections };
+            await prepare?.(victims[0]);
+            const failed: unknown[] = [];
+            let standing = 0;
+            const done = Array.from({ length: offenders }, (_, number) =>
+              offend(stage, () => standing++, number).catch((error) => over || failed.push(error)),
+            );
+            try {
+              await until(() => failed.length > 0 || standing === offenders, {
+                timeoutMs: PATIENCE_MS,
+                describe: () => `${standing} of ${offenders} to offend`,
+              });
+              if (inForce !== undefined) {
+                await until(() => inForce(stage), {
+                  timeoutMs: PATIENCE_MS,
+                  describe: `the offence of ${offenders} to stand`,
+                });
+              }
+              await serveAll(t, [...victims, await open()]);
+              if (serve !== undefined)
+                for (let round = 0; round < ROUNDS; round++)
+                  await Promise.all(victims.map((victim) => serve(t, stage, victim)));
+              await judge?.(t, stage, offenders);
+              t.same(failed, [], `${offenders}: the offenders themselves`);
+            } finally {
+              over = true;
+              for (const client of opened) client.destroy();
+              await Promise.all(done);
+            }
+            await until(async () => (await connections()).clients === VICTIMS, {
+              timeoutMs: PATIENCE_MS,
+              describe: 'the offenders to be gone',
+            });
+          }
+        });
+      }
+    },
+  );
 }
 
 /** Ordinary commands of each; every reply is known. */

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { hidePasswords } from '../../../src/cli/hide-passwords.js';
 
-t.test('passwords', async (t) => {
+t.test('the password in each URL becomes ***, and nothing else changes', async (t) => {
   t.same(hidePasswords(['-u', 'redis://user:p%40ss@host:1/2', 'x']), [
     '-u',
     'redis://user:***@host:1/2',

@@ -179,7 +179,7 @@ t.test('reply lines, cut anywhere', async (t) => {
   }
 });
 
-t.test('values', async (t) => {
+t.test('--sizes: numbers, and mixed values around their median', async (t) => {
   t.same(parseSizes('mixed,100'), ['mixed', 100]);
   t.throws(() => parseSizes('big'), /--sizes big/);
   const mixed = encodeValues('mixed').map((value) => Number(/^\$(\d+)/.exec(String(value))?.[1]));
@@ -210,7 +210,7 @@ t.test('CPU ticks stand behind a name that may hold anything', async (t) => {
   t.equal(parseCpuTicks('42 (a) b (c)) R 1 1 1 0 -1 4194304 100 0 0 0 70 30 5 6 20 0 1 0 141130'), 100);
 });
 
-t.test('options', async (t) => {
+t.test('an option that is no whole number is refused by its name', async (t) => {
   t.equal(wholeNumber('rounds', '3'), 3);
   for (const bad of ['0', '-1', '1.5', 'x', '']) t.throws(() => wholeNumber('rounds', bad), /--rounds/);
   t.same(PATTERNS, ['low', 'normal', 'high', 'critical']);

@@ -95,7 +95,7 @@ t.test('against a live server', async (t) => {
   t.equal(String(none), '_\r\n');
 });
 
-t.test('until', async (t) => {
+t.test('until() resolves with the first true value, or says what it waited for', async (t) => {
   let calls = 0;
   t.equal(await until(() => (++calls === 3 ? 'yes' : undefined)), 'yes');
   await t.rejects(

@@ -437,7 +437,7 @@ t.test('a single rule can be checked by itself', async (t) => {
   t.notOk(ruleSchema.safeParse({ name: 'a', match: 'a' }).success);
 });
 
-t.test('paths', async (t) => {
+t.test('the place of a setting is written as in JavaScript', async (t) => {
   t.equal(formatPath(['rules', 2, 'ttl']), 'rules[2].ttl');
   t.equal(formatPath(['memory', 'a.b']), 'memory["a.b"]');
   t.equal(formatPath([]), '');

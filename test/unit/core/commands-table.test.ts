@@ -159,7 +159,7 @@ t.test('odd entries of a COMMAND reply are left out, the others count', async (t
 /** What such a server says of these is true there: an unknown key, and a refusal near OOM whatever the subcommand. */
 const OTHERWISE_BEFORE_7: ReadonlySet<string> = new Set(['pfdebug', 'xgroup']);
 
-t.test('a live server', async (t) => {
+t.test('the COMMAND of a live server is understood, and agrees with the table', async (t) => {
   const redis = await withRedis(t);
   for (const protocol of [2, 3] as const) {
     t.test(`over RESP${protocol}`, async (t) => {

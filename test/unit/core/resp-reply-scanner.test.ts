@@ -90,7 +90,7 @@ function check(t: Test, scanner: ReplyScanner, vector: Vector, how: string): voi
   if (lastInteger !== undefined) t.equal(scanner.lastInteger, lastInteger, `${vector.name}: last integer`);
 }
 
-t.test('whole', async (t) => {
+t.test('a reply in one piece', async (t) => {
   for (const vector of VECTORS) check(t, scanPieces([bytesOf(vector.text)]), vector, 'whole');
   check(t, scanPieces([bytesOf(big(100_000))]), { name: 'big', text: big(1), length: 100_000 }, 'whole');
 });

@@ -47,7 +47,7 @@ t.test('keys of rules with evict, by every kind of write', async (t) => {
   );
 });
 
-t.test('values that stream', async (t) => {
+t.test('the ring hears of values that stream', async (t) => {
   const ring = new Ring({ bytes: 64 * 1024, now: () => 0 });
   ring.adopt(EVICTING);
   const { session } = makeSession({ rules: EVICTING, evictable: new LateWrites(ring) });

@@ -43,7 +43,7 @@ t.test('which replies confirm a subscription', async (t) => {
   }
 });
 
-t.test('counts', async (t) => {
+t.test('each channel, pattern and shard channel counts once', async (t) => {
   const subscriptions = new Subscriptions();
   t.notOk(subscriptions.any);
   confirm(subscriptions, 'subscribe', 1);

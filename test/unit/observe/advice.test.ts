@@ -320,7 +320,7 @@ t.test('how much each policy could evict, and whose keys', async (t) => {
   );
 });
 
-t.test('words', async (t) => {
+t.test('only whole words of a pattern make it a cache, a lock, a rate limit or a code', async (t) => {
   for (const [pattern, kind] of [
     ['lock:*', 'locks'],
     ['app:lock:*', 'locks'],

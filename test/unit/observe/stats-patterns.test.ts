@@ -52,7 +52,7 @@ const PATTERNS: [key: string, pattern: string, why?: string][] = [
   [`${'x'.repeat(200)}:1`, `${'x'.repeat(63)}*`, 'a separator beyond what is looked at'],
 ];
 
-t.test('patterns', async (t) => {
+t.test('the pattern of a key: ids become stars, words stay', async (t) => {
   for (const [key, pattern, why] of PATTERNS) t.equal(patternOf(key), pattern, why ?? JSON.stringify(key));
 });
 
@@ -66,7 +66,7 @@ function advise(
   return suggestRule({ pattern, writes, error: 0, bytes: 0, hadTtl, withoutTtl }, taken);
 }
 
-t.test('suggestions', async (t) => {
+t.test('the rule that is suggested for a pattern, by its name and the TTLs of its writes', async (t) => {
   t.same(advise('feed:*', 10, 0, 10).suggestion, {
     name: 'feed',
     match: 'feed:*',

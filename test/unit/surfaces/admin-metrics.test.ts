@@ -496,7 +496,7 @@ t.test('a primary that is followed has its own, a fixed address none of these', 
   }
 });
 
-t.test('values', async (t) => {
+t.test('each metric has the value of its field, and none is left out', async (t) => {
   const values = parse(await createMetrics(sources, '1.2.3').render());
   const known = new Set<string>();
   const expectValue = (name: string, value: unknown) => {

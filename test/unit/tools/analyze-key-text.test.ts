@@ -2,7 +2,7 @@
 import t from 'tap';
 import { keyText } from '../../../src/tools/analyze/key-text.js';
 
-t.test('names', async (t) => {
+t.test('a key as text: what is not UTF-8 or cannot be printed is escaped', async (t) => {
   const cases: [Buffer, string][] = [
     [Buffer.from('user:1'), 'user:1'],
     [Buffer.from('\u{1f600}:日本'), '\u{1f600}:日本'],

@@ -124,7 +124,7 @@ t.test('commands without a reply are taken before the connection ends', async (t
   t.equal(String(await look.call('GET', 'k')), '$1\r\nv\r\n');
 });
 
-t.test('the server ends it', async (t) => {
+t.test('a server that ends the connection: its last reply arrives, and the link is told', async (t) => {
   const { link, send } = lab(t);
   send(encodeCommand('QUIT'));
   await until(() => link.told.length > 0);

@@ -15,7 +15,7 @@ t.test('addresses and networks of both kinds, and unix sockets', async (t) => {
   t.notOk(new SourceList(['10.0.0.0/8']).has(peer()));
 });
 
-t.test('how they read', async (t) => {
+t.test('a source reads as host:port, an IPv4 address in IPv6 as IPv4', async (t) => {
   t.equal(sourceOf(peer('192.0.2.7')), '192.0.2.7:50000');
   t.equal(sourceOf(peer('::ffff:192.0.2.7')), '192.0.2.7:50000');
   t.equal(sourceOf(peer('2001:db8::7')), '[2001:db8::7]:50000');
