@@ -155,7 +155,7 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise: 'When the server stalls, nothing is lost, and the memory of Spillway stays bounded.',
-        tests: [['robustness/servers-slow.test.ts']],
+        tests: [['robustness/servers-slow.test.ts'], ['robustness/servers-silent.test.ts']],
       },
       {
         promise:

@@ -1,8 +1,11 @@
 // The answers to PROXY questions in one process. Equal questions share an answer, and none comes later than CONSOLE_LIMIT_MS.
 import { errorReply } from '../core/resp/client-errors.js';
-import { type ConsoleQuestion, questionKey } from '../core/session/state/console-question.js';
+import {
+  CONSOLE_LIMIT_MS,
+  type ConsoleQuestion,
+  questionKey,
+} from '../core/session/state/console-question.js';
 import { SharedAnswers } from '../surfaces/admin/shared-answers.js';
-import { CONSOLE_LIMIT_MS } from './service.js';
 
 /** @param make as for SharedAnswers; so is `longestRestMs` */
 export function consoleAnswers(

@@ -20,9 +20,6 @@ import type { DataPlaneSnapshot } from './data-plane.js';
 /** How many of the clients that send most are shown. */
 export const TOP_CLIENTS = 50;
 
-/** How long a client's PROXY command may wait for its answer. */
-export const CONSOLE_LIMIT_MS = 3000;
-
 /** How often the rates of rules get tokens, and how often workers report to each other what they took. */
 export const REFILL_INTERVAL_MS = 50;
 

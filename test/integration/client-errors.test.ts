@@ -142,6 +142,13 @@ const PROVOKED: Record<ClientErrorName, (t: Test) => Promise<string>> = {
     const line = new ConsoleLine(() => {}, 1);
     return String((await line.ask([{ number: 1, words: ['STATS'], resp: 2 }]))[0]);
   },
+  async PROXY_SERVER_SILENT(t) {
+    const { client, redis } = await withPooled(t);
+    await client.call('PING');
+    await redis.kill('SIGSTOP');
+    t.teardown(() => redis.kill('SIGCONT'));
+    return String(await client.call('PROXY', 'MEMORY'));
+  },
   async PROXY_OVERTAKEN() {
     const { session, client } = makeSession({ console: true });
     session.fromClient(Buffer.from(cmd('BLPOP', 'k', '0') + cmd('PROXY', 'STATS') + cmd('GET', 'k')));

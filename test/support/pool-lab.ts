@@ -222,6 +222,10 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
       deliver();
       send(listener);
     }
+    if (scenarios[0].impatient && random() < 0.3) {
+      one.session.giveUpQuestion();
+      provide(one);
+    }
     if (scenarios[0].pausing) pause(random());
     left = left.filter(({ at, sent }) => at < sent.length);
   }

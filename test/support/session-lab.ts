@@ -19,6 +19,7 @@ import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../../src/core/resp/encode.js';
 import { checks } from '../../src/core/resp/invariant.js';
 import type { Switchboard } from '../../src/core/session/pooling/placement.js';
+import { SILENT } from '../../src/core/session/reply/reply-sequencer.js';
 import type { Lender } from '../../src/core/session/request/held-bytes.js';
 import { Session } from '../../src/core/session/session.js';
 import type { SessionContext } from '../../src/core/session/session-context.js';
@@ -786,6 +787,9 @@ export function consoleAnswer(words: readonly string[], resp: number): string {
   return array([bulk(words.join(' ')), bulk(`RESP${resp}`)]);
 }
 
+/** What a client gets for a question that was given up. */
+export const SILENT_ANSWER = String(SILENT);
+
 /** Keys `ttl:*` get a TTL from every command, `str:*` from string writes, `low:*` are shed, `max:*` are clamped. */
 export const RULES: readonly Rule[] = [
   rule(1, 'ttl:*', { ttlMs: 60_000, applyToAll: true }),
@@ -817,6 +821,8 @@ export interface Scenario {
   readonly followUps?: boolean;
   /** PROXY is Spillway's own. */
   readonly console?: boolean;
+  /** PROXY questions are given up at any time: the client gets SILENT_ANSWER for them. */
+  readonly impatient?: boolean;
   readonly lookaheadBytes?: number;
   readonly pendingRuns?: number;
   /** At any time the server tells of what its client wants to know of: in the middle of anything, and of nothing. */
@@ -1110,6 +1116,7 @@ export function run(scenario: Scenario, way: Way): Outcome {
     else if (next < 0.95) tell();
     else answer();
     if (way.turns === 'eager') settle();
+    if (scenario.impatient && typeof way.turns === 'function' && way.turns() < 0.3) session.giveUpQuestion();
     if (scenario.pausing && typeof way.turns === 'function') pauses.pass(way.turns());
   }
   settle();

@@ -104,6 +104,13 @@ export const CLIENT_ERRORS = {
     executed: 'no',
     advice: 'Ask again. If it persists, look at the CPU that the primary process uses.',
   },
+  PROXY_SERVER_SILENT: {
+    text: 'ERR the server did not say in time whether you may ask',
+    words: 'Spillway',
+    when: '`PROXY`, when the server did not answer for three seconds: Spillway first asks it whether the client may run `INFO`.',
+    executed: 'no',
+    advice: 'Look at the server. `spillway stats` and the admin address do not need it, and show the same figures.',
+  },
   PROXY_OVERTAKEN: {
     text: 'ERR the connection went on before Spillway could answer',
     words: 'Spillway',

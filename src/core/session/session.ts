@@ -18,7 +18,8 @@
 // nothing from the client and sends it nothing; it still counts the client's replies on a shared connection.
 //
 // A stall holds the client's next command until all pending replies have come, for the few decisions that depend on a
-// reply. Every stall ends, because each pending reply comes or the connection ends.
+// reply. Every stall ends, because each pending reply comes or the connection ends; that of a PROXY question also when
+// its owner gives the question up.
 import type { PinReason } from '../commands/spec.js';
 import { invariant } from '../resp/invariant.js';
 import { RequestScanner } from '../resp/request-scanner.js';
@@ -27,6 +28,7 @@ import { Hold } from './pooling/hold.js';
 import { type Identity, NOBODY } from './pooling/identity.js';
 import { Place, Placement, type SharedUpstream, type Switchboard } from './pooling/placement.js';
 import type { ReplyOwner } from './reply/reply-owner.js';
+import { SILENT } from './reply/reply-sequencer.js';
 import { CommandRouter } from './request/command-router.js';
 import { ConnectionCommands } from './request/connection-commands.js';
 import { GrowthMeter } from './request/growth-meter.js';
@@ -226,6 +228,30 @@ export class Session implements ReplyOwner {
     });
   }
 
+  /** The number of the PROXY question that waits for the server; 0: none. A question that waits anew has a new number. */
+  get waitingQuestion(): number {
+    return this.protocol.console.waits;
+  }
+
+  /**
+   * The question has waited too long: the client gets an error, at its place among the replies. While another reply is due before
+   * it, nothing happens.
+   */
+  giveUpQuestion(): void {
+    this.guarded(() => {
+      const { console, replies } = this.protocol;
+      if (console.isHeld) {
+        if (!replies.owesNothing || this.protocol.inMulti) return;
+        this.router.refuse(SILENT);
+      } else {
+        if (!replies.giveUpQuestion()) return;
+        console.settle();
+        if (!this.intake.stalled || this.closed || this.router.stops.forbidsRest) return;
+      }
+      this.resume();
+    });
+  }
+
   get taken(): number {
     return this.protocol.replies.taken;
   }
@@ -256,7 +282,7 @@ export class Session implements ReplyOwner {
         this.idle && this.nextIdentity !== undefined,
         'a login is refused that waits for a connection',
       );
-      this.router.refuseLogin(words);
+      this.router.refuse(words);
       this.goOn();
     });
   }
@@ -407,7 +433,9 @@ export class Session implements ReplyOwner {
   }
 
   private answered(): void {
-    if (this.protocol.replies.raw && !this.intake.raw) this.intake.goRaw();
+    const { replies, console } = this.protocol;
+    if (replies.raw && !this.intake.raw) this.intake.goRaw();
+    if (console.waits !== 0 && (replies.idle || replies.raw)) console.settle();
     this.growth.settle();
     this.reliefs.settle();
     this.latency.settle();
@@ -429,6 +457,7 @@ export class Session implements ReplyOwner {
   }
 
   private resume(): void {
+    this.protocol.console.resumed();
     this.feed.resume();
     this.router.stops.resumed();
     this.afterRequests();

@@ -1,8 +1,7 @@
 // A worker's PROXY questions on their way to the primary: one round at a time, which the caller ensures.
 // Invariant: each round is answered, by the primary or, after a while, with an error.
 import { errorReply } from '../../core/resp/client-errors.js';
-import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
-import { CONSOLE_LIMIT_MS } from '../service.js';
+import { CONSOLE_LIMIT_MS, type ConsoleQuestion } from '../../core/session/state/console-question.js';
 
 const TOO_LATE = errorReply('PROXY_TOO_LATE');
 

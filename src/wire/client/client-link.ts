@@ -22,6 +22,7 @@ import { BackPressure } from './back-pressure.js';
 import { ClientSocket, type ClientSocketUser } from './client-socket.js';
 import type { Arrival } from './entrance.js';
 import type { ClientTraffic, HeldBytes, LinkEvents, LinkOptions } from './link-options.js';
+import { QuestionLimit } from './question-limit.js';
 
 /** Spillway sends the result of a read of this size or more at once. */
 const AT_ONCE_BYTES = 16 * 1024;
@@ -37,6 +38,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
   private readonly client: ClientSocket;
   readonly upstream: ClientUpstream;
   private readonly pressure: BackPressure<ClientLink>;
+  private readonly questions = new QuestionLimit(() => this.questionOver());
   /** What the link has to send goes at the end of the turn. */
   private endsTurn = false;
   private isClosed = false;
@@ -175,6 +177,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     this.client.destroy(reset);
     this.upstream.close();
     this.pressure.close();
+    this.questions.close();
     this.events.closed(this);
   }
 
@@ -295,6 +298,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     }
     const question = session.takeQuestion();
     if (question !== undefined) this.ask(question);
+    this.questions.watch(session.waitingQuestion);
     const clientKeepsUp = this.client.flush();
     this.upstream.flush();
     if (this.options.added.timing) this.upstream.sent(this.options.added);
@@ -328,6 +332,11 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
       this.session.answer(question, reply);
       this.flush();
     });
+  }
+
+  private questionOver(): void {
+    this.session.giveUpQuestion();
+    this.flush();
   }
 
   private fail(fault: unknown): void {

@@ -194,7 +194,7 @@ export class ClientUpstream implements OwnUpstreamUser {
       const { session } = this.link;
       session.connect(own.batch);
       if (this.options.upstream.following?.isPaused !== true) session.unpause();
-    }
+    } else if (this.link.session.wants === Place.NOWHERE) own?.park();
     this.link.flush();
   }
 

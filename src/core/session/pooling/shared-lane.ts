@@ -48,6 +48,10 @@ export class SharedLane implements SharedReplies {
     this.size++;
   }
 
+  isCut(owner: ReplyOwner): boolean {
+    return !this.scanner.atBoundary && !this.stray && this.owners[this.first] === owner;
+  }
+
   /** Hands the server's next bytes to their owners. Returns false if they belong to nobody or are not RESP. */
   receive(buf: Uint8Array): boolean {
     const end = buf.length;

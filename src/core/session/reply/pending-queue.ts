@@ -7,7 +7,7 @@
 // Invariants: every entry's count is at least 1; `pushed - popped` is the sum of all counts; only what is there is popped;
 // `growing` is the last entry's word if runs of its kind merge, else NOTHING.
 import { broken, checks, invariant } from '../../resp/invariant.js';
-import { isLocal, merges, type Pending } from './pending-kind.js';
+import { isLocal, Lost, merges, type Pending, rowOf } from './pending-kind.js';
 
 const KIND_BITS = 5;
 const KIND_MASK = (1 << KIND_BITS) - 1;
@@ -107,6 +107,28 @@ export class PendingQueue {
     this.pushed += count - this.ring[at + 1];
     this.ring[at + 1] = count;
     if (this.size === 1) this.growing = NOTHING;
+  }
+
+  /** Kind of the last reply; the queue must not be empty. */
+  get lastKind(): Pending {
+    return (this.ring[this.last] & KIND_MASK) as Pending;
+  }
+
+  /** Whether all replies are hidden ones, except for the last entry's if that is of this kind. */
+  isHiddenBut(kind: Pending): boolean {
+    for (let i = 0; i < this.size; i++) {
+      const each = (this.ring[((this.first + i) & (this.ring.length / WIDTH - 1)) * WIDTH] &
+        KIND_MASK) as Pending;
+      if (rowOf(each).lost === Lost.TOLD && (i < this.size - 1 || each !== kind)) return false;
+    }
+    return true;
+  }
+
+  /** The last entry turns out to be of another kind, without detail. */
+  replaceLast(kind: Pending): void {
+    invariant(this.size > 0, 'only a pending reply becomes another');
+    this.ring[this.last] = kind;
+    this.growing = merges(kind) ? kind : NOTHING;
   }
 
   private check(): void {

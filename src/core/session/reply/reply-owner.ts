@@ -6,6 +6,8 @@ export interface SharedReplies {
   readonly scanner: ReplyScanner;
   /** `count` more replies will come for `owner`. */
   owe(owner: ReplyOwner, count: number): void;
+  /** Whether `owner` has got a part of a reply. */
+  isCut(owner: ReplyOwner): boolean;
 }
 
 /** Whose pending replies on a shared connection are: a session, or a question of Spillway's own. */

@@ -27,6 +27,8 @@ import { Auth, type ReplyListener, UpstreamState } from './upstream-state.js';
 const FULL = errorReply('MAX_CLIENTS');
 /** Sent in place of an answer that comes after the server's next bytes. */
 const UNANSWERED = errorReply('PROXY_OVERTAKEN');
+/** Sent in place of an answer for which the server would have to speak first. */
+export const SILENT = errorReply('PROXY_SERVER_SILENT');
 
 export class ReplySequencer {
   readonly queue = new PendingQueue();
@@ -74,6 +76,11 @@ export class ReplySequencer {
     this.shared = shared;
     this.owner = owner;
     this.scanner = shared?.scanner ?? this.ownScanner;
+  }
+
+  /** Whether the client waits for no reply, although hidden ones may be due, and none is half delivered. */
+  get owesNothing(): boolean {
+    return this.between && this.queue.isHiddenBut(Pending.SWALLOW);
   }
 
   /** A reply of Spillway's own, to a client to which no other is due: or its last words. */
@@ -195,6 +202,22 @@ export class ReplySequencer {
     if (this.raw || queue.empty || queue.kind !== Pending.ANSWER || queue.detail !== number) return;
     this.answer = answer;
     this.giveLocalReplies();
+  }
+
+  /**
+   * The server has been silent for too long about the PROXY question that waits: the client gets an error, and what the server
+   * will say is hidden. Returns false if the question must wait on: for another reply, or for the rest of one.
+   */
+  giveUpQuestion(): boolean {
+    const { queue, shared, owner } = this;
+    if (this.raw || queue.empty || queue.lastKind !== Pending.CONSOLE) return false;
+    if (!queue.isHiddenBut(Pending.CONSOLE)) return false;
+    const isCut =
+      shared === undefined ? !this.scanner.atBoundary : owner !== undefined && shared.isCut(owner);
+    if (isCut) return false;
+    queue.replaceLast(Pending.SWALLOW);
+    this.say(SILENT);
+    return true;
   }
 
   /**

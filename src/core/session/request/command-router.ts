@@ -59,8 +59,8 @@ const MOST_HELD_BYTES = 256 * 1024;
 export class CommandRouter implements CommandHandler {
   /** Why Spillway takes no new command: a drain or a pause. */
   readonly stops: Stops;
-  /** What the server has said to the login that is held. */
-  private loginRefusal: Uint8Array | undefined;
+  /** The held command gets this reply, and does not go up. */
+  private refusal: Uint8Array | undefined;
   /** The command that streams, if it is a governed write. */
   private largeWrite: LargeWrite | undefined;
   private largeSpec: CommandSpec | undefined;
@@ -107,15 +107,17 @@ export class CommandRouter implements CommandHandler {
 
   command(): Flow {
     const { args } = this;
-    if (this.queue.runs >= this.context.pendingRuns || this.stops.forbidsCommand) return this.wait();
     const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
+    if (this.queue.runs >= this.context.pendingRuns || this.stops.forbidsCommand)
+      return this.refused() ?? this.wait(found);
     const { placement } = this;
     if (placement !== undefined) {
       if (placement.movesForWrites && this.refuses(found)) return Flow.TAKEN;
       if (!placement.suits(found)) {
-        if (this.loginRefusal !== undefined) return this.answerLogin(this.loginRefusal);
+        const refused = this.refused();
+        if (refused !== undefined) return refused;
         placement.hold.waits(found, args);
-        return this.wait();
+        return this.wait(found);
       }
       placement.taken();
     }
@@ -138,17 +140,20 @@ export class CommandRouter implements CommandHandler {
     return Flow.TAKEN;
   }
 
-  /** The held command is a login, and gets these words in place of a connection. */
-  refuseLogin(words: Uint8Array): void {
-    this.loginRefusal = words;
+  /** The held command gets `reply` when it is scanned again, and does not go up. */
+  refuse(reply: Uint8Array): void {
+    this.refusal = reply;
     this.placement?.wantsNothing();
   }
 
-  private answerLogin(words: Uint8Array): Flow {
-    this.loginRefusal = undefined;
+  /** Answers the command under scan, if it was held and is refused. */
+  private refused(): Flow | undefined {
+    const { refusal } = this;
+    if (refusal === undefined) return undefined;
+    this.refusal = undefined;
     this.placement?.wantsNothing();
     this.upstream.drop();
-    this.protocol.replies.sayAtOnce(words);
+    this.protocol.replies.sayAtOnce(refusal);
     this.context.counters.commands++;
     return Flow.TAKEN;
   }
@@ -362,8 +367,10 @@ export class CommandRouter implements CommandHandler {
     );
   }
 
-  private wait(): Flow {
+  private wait(found?: CommandSpec): Flow {
     this.stops.held();
+    const { protocol } = this;
+    if (found?.role === ConnectionRole.CONSOLE && !protocol.silence.any) protocol.console.hold();
     this.intake.stall();
     return Flow.AGAIN;
   }

@@ -149,7 +149,7 @@ export class ConnectionCommands {
       protocol.forwarded(Pending.REFUSAL, Refusal.IN_TRANSACTION);
     } else {
       const answers = !protocol.silence.any;
-      protocol.forwarded(Pending.CONSOLE, protocol.console.send());
+      protocol.forwarded(Pending.CONSOLE, protocol.console.send(answers));
       if (answers) this.intake.stall();
     }
   }

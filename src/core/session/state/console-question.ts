@@ -2,6 +2,9 @@
 // It is kept until the server has said whether the client may ask, so its size is bounded.
 import type { RequestScanner } from '../../resp/request-scanner.js';
 
+/** How long a question waits, in milliseconds: for the server to say whether the client may ask, and then for its answer. */
+export const CONSOLE_LIMIT_MS = 3000;
+
 export interface ConsoleQuestion {
   /** Its number among its session's questions. */
   readonly number: number;
