@@ -109,7 +109,8 @@ export const CLIENT_ERRORS = {
     words: 'Spillway',
     when: '`PROXY`, when the server did not answer for three seconds: Spillway first asks it whether the client may run `INFO`.',
     executed: 'no',
-    advice: 'Look at the server. `spillway stats` and the admin address do not need it, and show the same figures.',
+    advice:
+      'Look at the server. `spillway stats` and the admin address do not need it, and show the same figures.',
   },
   PROXY_OVERTAKEN: {
     text: 'ERR the connection went on before Spillway could answer',
