@@ -39,7 +39,7 @@ const alerts = (
 function unitOf([type, name]: MetricRow): string {
   if (name.includes('bytes_per_second')) return 'bytes a second';
   if (/_seconds(_total)?$/.test(name)) return 'seconds';
-  if (/_bytes(_total)?$/.test(name)) return 'bytes';
+  if (/(?:^|_)bytes(_total)?$/.test(name)) return 'bytes';
   if (/_(ratio|share)$/.test(name)) return '0 to 1';
   return type === 'counter' ? 'count' : '';
 }

@@ -10,7 +10,7 @@ export const failoverSchema = strict({
     .default('sentinel')
     .describe(
       'How Spillway knows where the primary is. "sentinel": by the Sentinels in upstream.url. "name": by the host name in ' +
-        'upstream.url, which comes to mean another address in a failover, as with managed servers; of the other settings only ' +
+        'upstream.url, which resolves to another address after a failover, as with managed servers; of the other settings only ' +
         '`pause` applies then.',
     ),
   pause: duration(1000, 5 * 60_000)
