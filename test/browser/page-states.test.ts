@@ -174,7 +174,12 @@ t.test(
 t.test('hundreds of rules: filter, address, keyboard, 390 px', { timeout: 120_000 }, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '200mb']);
   const rules = Array.from({ length: 200 }, (_, i) => ({
-    ...{ name: `rule-${i}`, match: `r${i}:*`, ttl: `${i + 1}m`, priority: i % 2 === 0 ? 'low' : 'high' },
+    ...{
+      name: i === 9 ? 'rule-9-of-a-service-that-has-a-long-name' : `rule-${i}`,
+      match: `r${i}:*`,
+      ttl: `${i + 1}m`,
+      priority: i % 2 === 0 ? 'low' : 'high',
+    },
     ...(i === 7 && { mode: 'observe' }),
   }));
   const proxy = await withProxy(t, { redis, config: { rules } });

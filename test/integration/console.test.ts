@@ -135,7 +135,7 @@ t.test('redis-cli is enough', async (t) => {
   };
   t.equal(await cli('SET', 'cache:1', 'v'), 'OK\n');
   const onScreen = (...args: string[]) => screenOf(t, binary, ['-p', String(proxy.port), ...args]);
-  const table = /^RULE +WRITES +BYTES .*\r?\ncache +1 .*\r?\nusers +0 /;
+  const table = /^RULE +WRITES +BYTES +HOLDS +TTLS +NO TTL +SHED\r?\ncache +1 .*\r?\nusers +0 /;
   t.match(await cli('PROXY', 'STATS'), table, 'in a pipe');
   t.match(await cli('--raw', '-3', 'PROXY', 'STATS'), table, 'in a pipe, RESP3');
   t.match(await onScreen('--raw', 'PROXY', 'STATS'), table, '--raw');

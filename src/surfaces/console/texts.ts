@@ -17,18 +17,23 @@ const NONE = '-';
 
 export function statsText(rules: readonly RuleStats[]): string[] {
   if (rules.length === 0) return ['no rule has such a name; PROXY STATS shows all'];
+  // Where no rule observes, two columns of zeros only take room.
+  const observing = rules.some((row) => row.wouldInject + row.wouldClamp + row.wouldShed > 0);
+  const ifObserving = (cell: string): string[] => (observing ? [cell] : []);
   const rows = rules.map((row) => [
     quoted(row.name),
     ...[countText(row.writes), bytesText(row.bytes), row.holds === null ? NONE : bytesText(row.holds.bytes)],
     countText(row.ttlInjected + row.ttlClamped + row.followUpsSet),
-    countText(row.wouldInject + row.wouldClamp),
+    ...ifObserving(countText(row.wouldInject + row.wouldClamp)),
     countOrNone(leftWithoutTtl(row)),
-    ...[row.shed, row.wouldShed].map(countText),
+    countText(row.shed),
+    ...ifObserving(countText(row.wouldShed)),
   ]);
-  return table(
-    ['RULE', 'WRITES', 'BYTES', 'HOLDS', 'TTLS', 'WOULD GIVE', 'NO TTL', 'SHED', 'WOULD SHED'],
-    rows,
-  );
+  const heads = ['RULE', 'WRITES', 'BYTES', 'HOLDS', 'TTLS', ...ifObserving('TTLS?'), 'NO TTL', 'SHED'];
+  return [
+    ...table([...heads, ...ifObserving('SHED?')], rows),
+    ...ifObserving('TTLS? and SHED?: what rules in observe mode would have done.'),
+  ];
 }
 
 export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {

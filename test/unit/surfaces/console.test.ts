@@ -192,10 +192,12 @@ t.test('each subcommand, in upper and lower case, is a table', async (t) => {
     'critical       0%  never         -           0 B',
   ]);
   const [head, row] = [
-    'RULE              WRITES   BYTES  HOLDS   TTLS  WOULD GIVE  NO TTL  SHED  WOULD SHED',
-    'cache                  3  2.0 KB      -  1,234           6       5     1           0',
+    'RULE          WRITES   BYTES  HOLDS   TTLS  TTLS?  NO TTL  SHED  SHED?',
+    'cache              3  2.0 KB      -  1,234      6       5     1      0',
   ];
-  t.same(((await ask(['STATS'])) as string[]).slice(0, 2), [head, row]);
+  const stats = (await ask(['STATS'])) as string[];
+  t.same(stats.slice(0, 2), [head, row]);
+  t.match(stats.at(-1), /^TTLS\? and SHED\?: what rules in observe mode would/);
   t.match(await ask(['stats', 'a*']), [/^RULE/, /^a:b +3 /]);
   t.same(await ask(['stats', '[']), ['no rule has such a name; PROXY STATS shows all']);
   const [said, why, ...more] = (await ask(['Explain', Buffer.from('kä').toString('latin1')])) as string[];

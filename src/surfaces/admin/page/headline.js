@@ -47,9 +47,9 @@ function fullness(memory, growth) {
   if (usedBytes === null) return 'Memory is unknown: there is no reading yet';
   if (stale) return `Memory is unknown: the last reading is ${duration((readingAgeMs ?? 0) / 1000)} old`;
   if (limitBytes === null || pressure === null) return `Memory ${bytes(usedBytes)}, without a limit`;
-  if (serverEvicts === 'none')
-    return `Memory ${percent(pressure)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
   const used = `Memory ${percent(memory.usedShare ?? 0)} of ${bytes(limitBytes)}`;
+  const evictable = percent(memory.usedShare ?? 0) !== percent(pressure);
+  if (serverEvicts === 'none' && !evictable) return `${used}, ${outlook(growth)}`;
   const evicting = memory.evictedKeysPerSecond > 0 ? `, evicting, as configured${lifetime(memory)}` : '';
   if (serverEvicts === 'all') return `${used}${evicting}`;
   return `${used}${evicting}; ${percent(pressure)} cannot be evicted, ${outlook(growth)}`;
