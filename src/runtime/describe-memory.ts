@@ -4,30 +4,19 @@ import type { Priority, PriorityName } from '../core/policy/rule.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import type { MemoryEstimate } from '../memory/estimate.js';
-import type { EvictionSnapshot } from '../memory/eviction.js';
 import { LEAST_EVICTED } from '../memory/eviction-rates.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 import { countedBytes } from '../memory/reading.js';
-import type {
-  BudgetSnapshot,
-  LimitSnapshot,
-  MemorySnapshot,
-  RehearsalSnapshot,
-  ShedLevel,
-} from '../memory/snapshot.js';
+import type { MemorySnapshot, ShedLevel } from '../memory/snapshot.js';
 
-/** `now`: monotonic milliseconds. */
+/** What readings and the gate say. `now`: monotonic milliseconds. */
 export function describeMemory(
   pressure: Pressure,
   gate: ShedGate,
   monitor: MemoryMonitor,
   now: number,
-  rehearsal: RehearsalSnapshot | null,
-  budgets: readonly BudgetSnapshot[],
-  eviction: EvictionSnapshot | null,
-  limits: readonly LimitSnapshot[],
-): MemorySnapshot {
+): Omit<MemorySnapshot, 'rehearsal' | 'eviction' | 'budgets' | 'limits'> {
   const { memory } = pressure;
   const { reading, applicability } = memory;
   const limitBytes = applicability?.limitBytes ?? 0;
@@ -76,10 +65,6 @@ export function describeMemory(
     polls: monitor.polls,
     pollErrors: monitor.pollErrors,
     levelChanges: pressure.levels.changes,
-    rehearsal,
-    budgets,
-    eviction,
-    limits,
   };
 }
 

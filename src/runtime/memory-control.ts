@@ -95,16 +95,13 @@ export class MemoryControl {
 
   snapshot(): MemorySnapshot {
     const { pressure, monitor, rehearsals, budgets, room, service } = this;
-    return describeMemory(
-      pressure,
-      service.gate,
-      monitor,
-      clock(),
-      rehearsals.snapshot(),
-      budgets.snapshot(),
-      room.evictor.snapshot(),
-      limitsOf(service.quotas, this.config.rules),
-    );
+    return {
+      ...describeMemory(pressure, service.gate, monitor, clock()),
+      rehearsal: rehearsals.snapshot(),
+      budgets: budgets.snapshot(),
+      eviction: room.evictor.snapshot(),
+      limits: limitsOf(service.quotas, this.config.rules),
+    };
   }
 
   /** Why no room can be made, or less than there should be; undefined: nothing is wrong. */
