@@ -67,7 +67,7 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
         }
         const count = proposals.rules.length;
         complain(
-          `${output}: ${count === 1 ? '1 rule, which only observes' : `${count} rules, which only observe`}. Read what it says, then run: ${programName()} --config ${shellQuoted(output)}`,
+          `${output}: ${count === 1 ? '1 rule, which only observes' : `${count} rules, which only observe`}. Read the file, then run: ${programName()} --config ${shellQuoted(output)}`,
         );
       }
       // After Ctrl-C the exit code is the signal's.

@@ -2,7 +2,7 @@
 import { bytesText, countText, percentText } from '../../core/words.js';
 import type { Advice } from './advice.js';
 import type { AdviceFacts, Holder } from './facts.js';
-import { mustStay } from './outlook.js';
+import { mustStay, rulesToStay } from './outlook.js';
 import { evictSteps, type Step } from './steps.js';
 import { some } from './words.js';
 
@@ -26,14 +26,18 @@ export function makeRoom(facts: AdviceFacts, ttls: LifeSpan): Advice | undefined
   const bytes = caches.reduce((sum, holder) => sum + (Number.isFinite(holder.bytes) ? holder.bytes : 0), 0);
   const mostly = expires >= MOSTLY * keys;
   if (!mostly && bytes < WORTH * limitBytes) return undefined;
-  const beside = holders.filter((holder) => !caches.includes(holder) && stands(holder, usedBytes));
+  const standing = holders.filter((holder) => !caches.includes(holder) && stands(holder, usedBytes));
+  // A sample may miss a queue that is one key, so the rules count even if none of their keys was seen.
+  const beside = new Set([...standing, ...rulesToStay(rules)].map(({ name }) => name));
   const steps = evictSteps(facts);
-  const mixed = beside.length > 0 && steps.length > 0;
+  const mixed = beside.size > 0 && steps.length > 0;
   const withTtl = `${percentText(expires / keys)} of ${countText(keys)} keys have a TTL`;
   const size = bytes > 0 ? `: ${bytesText(bytes)} of ${bytesText(limitBytes)}` : '';
-  const names = (all: readonly Holder[]) => some(all.map(({ name }) => name));
-  const besideText = beside.length === 0 ? '' : `, beside ${names(beside)}`;
-  const what = caches.length === 0 || (mostly && !mixed) ? withTtl : `${names(caches)}${size}${besideText}`;
+  const besideText = beside.size === 0 ? '' : `, beside ${some([...beside])}`;
+  const what =
+    caches.length === 0 || (mostly && !mixed)
+      ? withTtl
+      : `${some(caches.map(({ name }) => name))}${size}${besideText}`;
   return {
     id: 'noeviction-cache',
     severity: mostly || usedBytes >= NEAR * limitBytes ? 'warning' : 'notice',
@@ -44,7 +48,13 @@ export function makeRoom(facts: AdviceFacts, ttls: LifeSpan): Advice | undefined
     reason: mixed
       ? 'With noeviction a full Redis refuses writes to every key, jobs and locks included. A volatile policy would evict locks along with the cache.'
       : `Redis could evict the keys ${mostly ? 'that have a TTL' : 'of the cache'} when memory is short. With noeviction it refuses writes instead.`,
-    steps: mixed ? [...steps, KEEP] : mostly ? expiring(ttls, steps) : [...steps, ONLY_CACHE],
+    steps: mixed
+      ? [...steps, KEEP]
+      : mostly
+        ? expiring(ttls, steps)
+        : beside.size > 0
+          ? steps
+          : [...steps, ONLY_CACHE],
   };
 }
 
@@ -57,7 +67,7 @@ const KEEP: Step = {
 const ONLY_CACHE: Step = {
   kind: 'policy',
   policy: 'allkeys-lru',
-  why: 'or let Redis evict any key, while this server holds nothing but the cache',
+  why: 'instead, but only if this server holds nothing but caches: Redis may then evict any key',
 };
 
 /** Redis can evict the keys itself, since they have a TTL. */

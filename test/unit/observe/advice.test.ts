@@ -135,6 +135,21 @@ t.test('nothing but a cache: Redis can evict by itself', async (t) => {
   t.match(only(advise(facts('noeviction', both, own(byTtl)))).steps[0], { policy: 'volatile-ttl' });
 });
 
+t.test(
+  'a rule for keys that must stay keeps allkeys-* away, even if none of its keys was seen',
+  async (t) => {
+    const cache = { name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' };
+    const policies = (rules: RuleSet) =>
+      only(advise(facts('noeviction', [held('cache:*', 60, 0, rules)], own(rules)))).steps.filter(
+        ({ kind }) => kind === 'policy',
+      );
+    t.match(policies(rulesOf(cache)), [{ policy: 'allkeys-lru', why: /only if .* nothing but caches/ }]);
+    for (const stays of [{ durable: true }, { ttl: '1h', priority: 'critical' }]) {
+      t.same(policies(rulesOf(cache, { name: 'jobs', match: 'queue:*', ...stays })), []);
+    }
+  },
+);
+
 t.test('evict is on: there is nothing to advise under noeviction', async (t) => {
   const rules = rulesOf({ name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low', evict: true });
   const holders = [held('cache:*', 60, 1, rules), held('lock:*', 1, 1, rules), held('bull:*', 9, 0, rules)];
