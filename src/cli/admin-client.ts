@@ -130,12 +130,14 @@ function reachable({ host, port }: ListenAddress): ListenAddress {
   return { host: host === '::' ? '::1' : host, port };
 }
 
+const NO_HTTP =
+  'what listens there ends the connection, as Redis and the data port do; name the admin address with --admin URL';
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'nothing listens there; check that the proxy runs with its admin server, or name another address with --admin URL',
   ENOTFOUND: 'this host name has no address; check its spelling',
-  ECONNRESET: 'the connection was ended; is it Spillway?',
-  UND_ERR_SOCKET: 'the connection was ended; is it Spillway?',
+  ECONNRESET: NO_HTTP,
+  UND_ERR_SOCKET: NO_HTTP,
 };
 
 function reasonOf(error: unknown): string {
@@ -143,6 +145,8 @@ function reasonOf(error: unknown): string {
   if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
   const cause = error.cause instanceof Error ? error.cause : error;
   const code = 'code' in cause ? String(cause.code) : '';
+  if (cause.message === 'bad port')
+    return 'programs and browsers do not use this port; choose another one for admin.listen';
   return REASONS[code] ?? printable(cause.message);
 }
 

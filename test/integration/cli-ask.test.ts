@@ -169,6 +169,7 @@ t.test(
   'an address without a proxy, or with one of another version: one message that says what to do',
   async (t) => {
     const port = await closedPort();
+    const redis = await withRedis(t);
     const old = await answering(t, 404, '{"error":"not_found","message":"No such page"}');
     const other = await answering(t, 200, '<html>');
     const elsewhere = await answering(t, 403, '{"error":"host_not_allowed","message":"Use \\u001b[2J it"}');
@@ -178,6 +179,12 @@ t.test(
       [['top', '--admin', `http://127.0.0.1:${port}`], 1, /nothing listens there/],
       [['explain', 'a', '--admin', old], 1, /knows no \/api\/explain: .*another version/],
       [['stats', '--admin', other], 1, /is not an admin address of Spillway/],
+      [
+        ['stats', '--admin', `127.0.0.1:${redis.port}`],
+        1,
+        /as Redis and the data port do; name the admin address/,
+      ],
+      [['stats', '--admin', '127.0.0.1:6000'], 1, /choose another one for admin\.listen/],
       [['stats', '--admin', elsewhere], 1, /refuses \(403\): Use \\u001b\[2J it/],
       [['stats', '--admin', 'ftp://x'], 1, /--admin must be a URL/],
       [['stats', '--admin', 'http://u:p@x'], 1, /--admin must be a URL/],
