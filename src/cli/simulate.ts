@@ -2,6 +2,7 @@
 
 import type { Environment } from '../config/overrides.js';
 import { percentText } from '../core/words.js';
+import { wouldEvictText } from '../memory/rehearsal-words.js';
 import type { RehearsalSnapshot } from '../memory/snapshot.js';
 import { programName } from '../tools/keyspace/shell.js';
 import { asking } from './ask.js';
@@ -32,7 +33,7 @@ export async function simulateCommand(
     say(
       rehearsal,
       `rehearsal until ${rehearsal.endsAt}: writes are refused as if memory were ${percentText(pressure)} full; ` +
-        `${programName()} simulate off ends it`,
+        `${programName()} simulate off ends it${wouldEvictText(rehearsal.wouldEvict)}`,
     );
     return ExitCode.OK;
   });

@@ -3,6 +3,7 @@
 import { FAMILY_PREFIX } from '../core/policy/family-rules.js';
 import { PRIORITY_NAMES, type PriorityName } from '../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
+import { wouldEvictText } from '../memory/rehearsal-words.js';
 import { refusedShares, sheddingText } from '../memory/shedding-words.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
@@ -30,7 +31,9 @@ export function drawMemory(
   const acted =
     rehearsal && `REHEARSAL: as if memory were ${percentText(rehearsal.pressure)} full, for another`;
   return [
-    ...(rehearsal === null ? [] : [paint('yellow', `${acted} ${rehearsal.secondsLeft} s`)]),
+    ...(rehearsal === null
+      ? []
+      : [paint('yellow', `${acted} ${rehearsal.secondsLeft} s${wouldEvictText(rehearsal.wouldEvict)}`)]),
     `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
     ...(serverEvicts === 'none' ? [] : [drawEviction(memory)]),
     `refusing: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +

@@ -34,6 +34,20 @@ export interface EvictionSnapshot {
   readonly rules: readonly RuleEvictionSnapshot[];
 }
 
+/** What Spillway would evict at a rehearsed pressure: an estimate. */
+export interface WouldEvict {
+  readonly bytes: number;
+  /** What the keys of rules with evict would still hold. */
+  readonly keptBytes: number;
+  /** Only rules that would lose keys; in the order in which they would. */
+  readonly rules: readonly {
+    readonly rule: string;
+    /** null: no key of the rule is known, only the memory that its keys hold. */
+    readonly keys: number | null;
+    readonly bytes: number;
+  }[];
+}
+
 export interface RuleEvictionSnapshot {
   readonly rule: string;
   readonly keys: number;

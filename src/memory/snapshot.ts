@@ -1,6 +1,6 @@
 // The API's shapes about memory. Field names are an API. Types only.
 import type { PriorityName } from '../core/policy/rule.js';
-import type { EvictionSnapshot } from './eviction.js';
+import type { EvictionSnapshot, WouldEvict } from './eviction.js';
 import type { Eviction } from './eviction-policy.js';
 import type { UpstreamKind } from './upstream-kind.js';
 
@@ -122,6 +122,17 @@ export interface RehearsalSnapshot {
   /** ISO 8601. */
   readonly endsAt: string;
   readonly secondsLeft: number;
+  /** Commands refused since its begin, for whatever reason, up to the last second; only rules that refused, or would have. */
+  readonly refused: readonly RehearsedRefusals[];
+  /** null: no rule has evict. A rehearsal evicts nothing. */
+  readonly wouldEvict: WouldEvict | null;
+}
+
+export interface RehearsedRefusals {
+  readonly rule: string;
+  readonly shed: number;
+  /** Because the rule observes. */
+  readonly wouldShed: number;
 }
 
 /** POST /api/simulate. */

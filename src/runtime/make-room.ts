@@ -3,7 +3,9 @@
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { Evictor } from '../evict/evictor.js';
+import { rehearsedRoom } from '../evict/rehearsed-room.js';
 import { tellGone } from '../evict/tell-gone.js';
+import type { WouldEvict } from '../memory/eviction.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 import type { Reading } from '../memory/reading.js';
@@ -30,7 +32,7 @@ export class RoomMaker {
   private reading: Reading | undefined;
 
   constructor(
-    config: EffectiveConfig,
+    private config: EffectiveConfig,
     endpoint: () => Endpoint,
     private readonly parts: RoomParts,
   ) {
@@ -70,7 +72,25 @@ export class RoomMaker {
     });
   }
 
+  /** What would be evicted if memory that nothing can evict took this share of the limit; null: no rule has evict. */
+  rehearsed(pressure: number): WouldEvict | null {
+    const { service, pressure: present, sampled } = this.parts;
+    const rules = ruleSetOf(this.config).rules.filter(({ evict }) => evict);
+    if (rules.length === 0) return null;
+    const stock = new Map(service.hands.progress().stock.map((row) => [row.slot, row]));
+    const able = this.evictor.trouble === undefined;
+    const holdings = rules
+      .filter(({ observe }) => observe || able)
+      .map(({ name, slot, priority }) => {
+        const { keys = 0, bytes = 0 } = stock.get(slot) ?? {};
+        return { rule: name, priority, keys, bytes, sampledBytes: sampled(slot) ?? 0 };
+      });
+    const limitBytes = present.memory.applicability?.limitBytes ?? 0;
+    return rehearsedRoom(pressure, limitBytes, this.config.memory.evict, holdings);
+  }
+
   adopt(config: EffectiveConfig): void {
+    this.config = config;
     this.evictor.adopt(ruleSetOf(config), config.memory.evict);
   }
 }

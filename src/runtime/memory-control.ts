@@ -83,7 +83,9 @@ export class MemoryControl {
         if (this.pressure.canEvict(bytes, clock())) this.pressureChanged();
       },
     });
-    this.rehearsals = new Rehearsals(this.pressure, () => this.pressureChanged(), clock, log, eventLog);
+    const changed = () => this.pressureChanged();
+    const wouldEvict = (share: number) => this.room.rehearsed(share);
+    this.rehearsals = new Rehearsals(this.pressure, changed, wouldEvict, clock, log, eventLog);
   }
 
   /** Resolves when the first reading has come, has failed, or takes long; near evict.start when evictable memory is known. */
@@ -115,8 +117,9 @@ export class MemoryControl {
   }
 
   /** Once a second: which rules grow, and whether the server's OOMs have ended. */
-  look({ rules }: StatsSnapshot): void {
+  look({ rules, unregistered }: StatsSnapshot): void {
     const { service, holders } = this;
+    this.rehearsals.counted([...rules, unregistered]);
     if (this.oomAt !== undefined && !this.serverOom) {
       this.oomAt = undefined;
       this.events.serverOom(false);

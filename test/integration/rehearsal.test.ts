@@ -19,19 +19,26 @@ const RULES = [
   { name: 'watched', match: 'watched:*', durable: true, priority: 'low', mode: 'observe' },
   { name: 'critical', match: 'critical:*', durable: true, priority: 'critical' },
 ];
+const EVICTING = [
+  RULES[0],
+  { name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low', evict: true },
+  { name: 'watch', match: 'watch:*', ttl: '1h', priority: 'low', evict: true, mode: 'observe' },
+  { name: 'pages', match: 'page:*', ttl: '1h', evict: true },
+];
 const MEMORY = {
   pollInterval: '20ms',
   shed: { low: ['70%', '80%'], normal: ['80%', '90%'] },
+  evict: { start: '66%', stop: '64%' },
   reserve: 'off',
 };
 
-async function withGuarded(t: Test, redis: { port: number }, workers: number) {
+async function withGuarded(t: Test, redis: { port: number }, workers: number, rules: unknown = RULES) {
   const config = configSchema.parse({
     listen: '127.0.0.1:0',
     admin: { listen: '127.0.0.1:0' },
     upstream: { url: `redis://127.0.0.1:${redis.port}`, pool: POOL },
     memory: MEMORY,
-    rules: RULES,
+    rules,
     workers,
   });
   const running = await startProxy(compileConfig(config, { adminToken: TOKEN }), pino({ level: 'silent' }));
@@ -101,6 +108,50 @@ for (const workers of [1, 2]) {
     t.match((await ask('/api/events')).json(), [{ kind: 'rehearsal', text: /ended: its time is over/ }]);
     const written = (await withRaw(t, redis.port)).call('GET', 'normal:1');
     t.equal(String(await written), '$1\r\nx\r\n');
+  });
+}
+
+for (const workers of [1, 2]) {
+  t.test(`says what would be evicted, and evicts nothing, ${workers} worker(s)`, async (t) => {
+    const redis = await withRedis(t, ['--maxmemory', '50mb']);
+    const { port, ask, memory } = await withGuarded(t, redis, workers, EVICTING);
+    const client = await withRaw(t, port);
+    const value = 'x'.repeat(8000);
+    for (let i = 0; i < 500; i++)
+      for (const name of ['cache', 'page', 'watch']) await client.call('SET', `${name}:${i}`, value);
+    await until(async () => (await memory()).eviction?.rules.reduce((n, { keys }) => n + keys, 0) === 1500, {
+      timeoutMs: 60_000,
+      describe: 'the evictor to know all keys',
+    });
+    const rehearse = async (pressure: number) =>
+      (await ask('/api/simulate', 'POST', { pressure, seconds: 600 })).json() as RehearsalSnapshot;
+    t.same((await rehearse(0.3)).wouldEvict?.rules, [], 'with 30% and these keys memory is below the start');
+    const some = (await rehearse(0.5)).wouldEvict;
+    t.match(some, { rules: [{ rule: 'cache' }, { rule: 'watch' }] }, 'those of the lowest priority');
+    const [cache, watch] = some?.rules ?? [];
+    t.ok((cache?.keys ?? 0) > 0 && (cache?.keys ?? 0) < 500, `${cache?.keys} of 500 keys`);
+    t.equal(watch?.keys, cache?.keys, 'a rule that observes is told of, too');
+    t.ok(
+      Math.abs(0.5 * 50 * 2 ** 20 + (some?.keptBytes ?? 0) - 0.64 * 50 * 2 ** 20) < 1000,
+      'down to evict.stop',
+    );
+    const all = (await rehearse(0.95)).wouldEvict;
+    t.match(all, { keptBytes: 0, rules: [{ keys: 500 }, { keys: 500 }, { rule: 'pages', keys: 500 }] });
+    t.match(
+      ((await ask('/api/events')).json() as LoggedEvent[]).map(({ text }) => text).join('\n'),
+      /95% full; if memory were really so full, Spillway would evict keys of cache \(500 keys, \d.* MB\), watch/,
+    );
+    await until(async () => String(await client.call('SET', 'low:1', 'x')) === OOM, { timeoutMs: 60_000 });
+    const { rehearsal } = await until(
+      async () => {
+        const seen = await memory();
+        return (seen.rehearsal?.refused.length ?? 0) > 0 && seen;
+      },
+      { timeoutMs: 60_000, describe: 'the refusals to be counted' },
+    );
+    t.match(rehearsal?.refused, [{ rule: 'low', shed: Number, wouldShed: 0 }]);
+    t.equal(String(await (await withRaw(t, redis.port)).call('DBSIZE')), ':1500\r\n', 'every key is there');
+    t.match((await memory()).eviction, { phase: 'waiting', active: false });
   });
 }
 

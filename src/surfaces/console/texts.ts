@@ -3,6 +3,7 @@
 
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../../core/words.js';
+import { wouldEvictText } from '../../memory/rehearsal-words.js';
 import { sheddingText } from '../../memory/shedding-words.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { TimeTo } from '../../observe/history/forecast.js';
@@ -135,7 +136,7 @@ export function memoryText(
         : [
             [
               'rehearsal',
-              `${percentText(rehearsal.pressure)}, for another ${rehearsal.secondsLeft} s`,
+              `${percentText(rehearsal.pressure)}, for another ${rehearsal.secondsLeft} s${wouldEvictText(rehearsal.wouldEvict)}`,
             ] as const,
           ]),
     ]),

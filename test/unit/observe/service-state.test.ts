@@ -32,7 +32,10 @@ const LOW = levels({ low: 1 });
 const memory = (some: Partial<StateFacts['memory']>): Partial<StateFacts> => ({
   memory: { ...FACTS.memory, ...some },
 });
-const REHEARSAL = { pressure: 0.95, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 };
+const REHEARSAL = {
+  ...{ pressure: 0.95, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 },
+  ...{ refused: [], wouldEvict: null },
+};
 const see = (...some: Partial<StateFacts>[]) => new ServiceState().see(Object.assign({}, FACTS, ...some), 0);
 
 t.test('the state and the sentence of each condition', async (t) => {

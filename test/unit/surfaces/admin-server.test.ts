@@ -125,7 +125,10 @@ const STATE: ServiceStateSnapshot = {
   ...{ state: 'ok', severity: 'ok', since: '2026-01-01T00:00:00.000Z', text: 'all writes are admitted' },
   ...{ also: [], observed: [] },
 };
-const REHEARSAL = { pressure: 0.9, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 };
+const REHEARSAL = {
+  ...{ pressure: 0.9, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 },
+  ...{ refused: [], wouldEvict: null },
+};
 const GROWTH = new History(() => 0).growth([]);
 const SERIES = new History(() => 0).series('10m', 0, 0);
 const ALERTS = { webhook: false, now: CALM, told: CALM, delivered: 0, failed: 0, problem: null };
