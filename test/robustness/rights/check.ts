@@ -43,9 +43,13 @@ const LOST = '-ERR spillway lost its connection';
 /**
  * Commands that any connection of the client's identity can serve. The client has one: it lost none that its twin did not lose.
  * So no such command ends it, with NOAUTH or any other error, in place of the reply that its twin got. EVAL needs its own.
- * Once another server has taken the place it may have lost such a connection: for a while replies of unknown size need one.
  */
 const SHARED = ['GET', 'SET', 'INCR'];
+/**
+ * One exception: once a shared connection has ended that owed replies, a client needs its own one for a reply that may be larger
+ * than 16 KB. Of a client that has had none yet Spillway assumes 256 KB, and half as much after each small reply.
+ */
+const KNOWN_REPLIES = 4;
 /** After this time own connections that their clients do not need have ended, unless no other has their rights, in milliseconds. */
 const IDLE_MS = 1300;
 
@@ -99,6 +103,8 @@ interface Actor {
   holds: 'transaction' | 'watch' | 'subscription' | undefined;
   /** How often the default user had changed when it came. */
   came: number;
+  /** How many replies it has had from the proxy since it came. */
+  heard: number;
 }
 
 interface Answer {
@@ -235,6 +241,7 @@ export class RightsCheck {
       db: '0',
       holds: undefined,
       came: this.changes,
+      heard: 0,
     };
   }
 
@@ -406,13 +413,15 @@ export class RightsCheck {
       const isAnew = isTaken && (name === 'RESET' || lines[at].includes('AUTH'));
       const credential = name === 'AUTH' ? given : given.slice(2);
       const logsIn = isAnew && (name === 'RESET' || !(await this.mayEnd({ ...actor, credential })));
-      const isServed = this.tally.replaced === 0 && SHARED.includes(name);
+      const hasOwed = this.tally.underway > 0 || this.tally.lost > 0;
+      const isServed = SHARED.includes(name) && (!hasOwed || actor.heard >= KNOWN_REPLIES);
       const fair = same || (ENDS.test(words) && !logsIn && !isServed);
       if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
       else this.tally.ended++;
       return this.replace(i, false);
     }
     if (!same || got.replies.length !== due.replies.length) return this.wrong(i, due, got);
+    actor.heard += got.replies.length;
     this.note(actor, lines, due.replies);
     await this.settled();
   }
