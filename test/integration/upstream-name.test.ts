@@ -1,5 +1,8 @@
 // The server's name: resolved anew for each connection, so it may come to mean another address; and a resolver that is slow
 // or fails is felt by those alone who need a new connection.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
 import t, { type Test } from 'tap';
 import { type Answer, FIRST, SECOND, unknown, withName, withTwoServers } from '../support/named-server.js';
 import { POOLS, withProxy } from '../support/proxy.js';
@@ -29,6 +32,25 @@ async function named(t: Test, pool: string) {
     await direct.call('SET', 'where', value);
   }
   return { one, proxy };
+}
+
+/** An address where connections are neither made nor refused: nobody takes those that wait, and no more may wait. */
+const SILENT = '127.0.0.3';
+const LISTEN =
+  "require('net').createServer().listen({ ...JSON.parse(process.argv[1]) }, () => console.log('up'))";
+const MAY_WAIT = 1;
+
+async function withSilent(t: Test, port: number): Promise<void> {
+  const place = { host: SILENT, port };
+  const listener = spawn(process.execPath, ['-e', LISTEN, JSON.stringify({ ...place, backlog: MAY_WAIT })]);
+  t.teardown(() => listener.kill('SIGKILL'));
+  await once(listener.stdout, 'data');
+  listener.kill('SIGSTOP');
+  const waiting = Array.from({ length: MAY_WAIT + 1 }, () => net.connect(place));
+  t.teardown(() => {
+    for (const socket of waiting) socket.destroy();
+  });
+  await Promise.all(waiting.map((socket) => once(socket, 'connect')));
 }
 
 const VALUE = /^\$\d+\r\n(\w+)\r\n$/;
@@ -90,5 +112,36 @@ for (const pool of POOLS) {
     void again.write('WATCH where\r\n');
     t.equal(String(await again.readReplies(1)), '+OK\r\n', 'as soon as the name is known again');
     t.ok(dns.questions > before);
+  });
+
+  t.test(`a name with two addresses, of which the first is silent, ${pool} pooling`, async (t) => {
+    const { one, proxy } = await named(t, pool);
+    await withSilent(t, one.port);
+    const both = [SILENT, FIRST].map((address) => ({ address, family: 4 }));
+    const there = await withRaw(t, proxy.port, 20_000);
+    t.match(String(await there.call('GET', 'where')), 'one');
+    dns.meaning = (answer) => void setImmediate(() => answer(null, both));
+    const before = dns.questions;
+    for (let i = 0; i < 3; i++) {
+      const client = await withRaw(t, proxy.port, 20_000);
+      t.match(String(await client.call('GET', 'where')), 'one');
+      t.equal(String(await client.call('WATCH', 'where')), '+OK\r\n', 'by a connection of its own');
+    }
+    t.ok(dns.questions >= before + 3, 'each of these connections was made by the name');
+    // All connections end, those of the memory monitor, too.
+    const admin = await withRaw(t, one.port);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    const asked = dns.questions;
+    await until(async () => {
+      const client = await withRaw(t, proxy.port, 20_000);
+      return String(await client.call('GET', 'where').catch(() => '')).includes('one');
+    });
+    await admin.call('CONFIG', 'SET', 'maxmemory', String(LIMIT));
+    await until(
+      async () => dns.questions > asked && (await proxy.admin('/api/memory')).maxmemoryBytes === LIMIT,
+      { describe: 'the memory monitor to be there, too' },
+    );
+    const { upstreamFailures } = await proxy.admin('/api/connections');
+    t.equal(upstreamFailures, 0, 'no connection failed');
   });
 }
