@@ -46,7 +46,8 @@ const LOST = '-ERR spillway lost its connection';
  */
 const SHARED = ['GET', 'SET', 'INCR'];
 /**
- * One exception: once a shared connection has ended that owed replies, a client needs its own one for a reply that may be larger
+ * Two exceptions. A client that has lost all its connections has none until a command of its succeeds: its failing AUTH, say, went
+ * up one that it left, and then the default user got a password. And once a shared connection has ended that owed replies, a client needs its own one for a reply that may be larger
  * than 16 KB. Of a client that has had none yet Spillway assumes 256 KB, and half as much after each small reply.
  */
 const KNOWN_REPLIES = 4;
@@ -105,6 +106,8 @@ interface Actor {
   came: number;
   /** How many replies it has had from the proxy since it came. */
   heard: number;
+  /** A connection vouches for it: since it came, or since a command of its succeeded behind the loss of its connections. */
+  isVouched: boolean;
 }
 
 interface Answer {
@@ -242,6 +245,7 @@ export class RightsCheck {
       holds: undefined,
       came: this.changes,
       heard: 0,
+      isVouched: true,
     };
   }
 
@@ -390,6 +394,7 @@ export class RightsCheck {
       const twin = await this.loggedInAnew(actor);
       if (twin === undefined || lost) return this.replace(i, lost);
       actor.direct = twin;
+      actor.isVouched = false;
       due = await said(twin, lines);
     }
     if (lost) return this.replace(i, true);
@@ -414,7 +419,8 @@ export class RightsCheck {
       const credential = name === 'AUTH' ? given : given.slice(2);
       const logsIn = isAnew && (name === 'RESET' || !(await this.mayEnd({ ...actor, credential })));
       const hasOwed = this.tally.underway > 0 || this.tally.lost > 0;
-      const isServed = SHARED.includes(name) && (!hasOwed || actor.heard >= KNOWN_REPLIES);
+      const isKnown = !hasOwed || actor.heard >= KNOWN_REPLIES;
+      const isServed = SHARED.includes(name) && isKnown && actor.isVouched;
       const fair = same || (ENDS.test(words) && !logsIn && !isServed);
       if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
       else this.tally.ended++;
@@ -422,6 +428,7 @@ export class RightsCheck {
     }
     if (!same || got.replies.length !== due.replies.length) return this.wrong(i, due, got);
     actor.heard += got.replies.length;
+    actor.isVouched ||= got.replies.some((reply) => !reply.startsWith('-'));
     this.note(actor, lines, due.replies);
     await this.settled();
   }
