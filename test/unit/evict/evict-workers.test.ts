@@ -3,11 +3,11 @@
 import t from 'tap';
 import type { Candidate, Candidates } from '../../../src/evict/candidates.js';
 import { NO_CANDIDATES } from '../../../src/evict/candidates.js';
-import type { EvictAsk } from '../../../src/evict/messages.js';
+import type { EvictAnswer, EvictAsk } from '../../../src/evict/messages.js';
 import { Owed } from '../../../src/evict/owed.js';
 import { RemoteSource } from '../../../src/evict/remote-source.js';
 import { RingShare } from '../../../src/evict/ring-share.js';
-import { sharesOf } from '../../../src/evict/worker-hands.js';
+import { sharesOf, WorkerHands } from '../../../src/evict/worker-hands.js';
 
 const stock = (slot: number, bytes: number) => ({ slot, keys: 1, bytes, oldestMs: 1 });
 const priorityOf = (slot: number) => (slot === 1 ? 0 : 1);
@@ -186,4 +186,41 @@ t.test('when the worker ends, nobody waits, and nothing is removed', async (t) =
 t.test('a process without rules with evict has no keys', async (t) => {
   t.same(NO_CANDIDATES.take(1, 1, false), []);
   t.notOk(NO_CANDIDATES.knows(0, Buffer.from('a')));
+});
+
+t.test('what a worker has counted still counts when it has ended, once', async (t) => {
+  const endpoint = (): never => {
+    throw new Error('no server is needed');
+  };
+  const unused = () => {};
+  const hands = new WorkerHands({
+    ...{ priorityOf, endpoint, clock: () => 0, onEvicted: unused, onGone: unused },
+  });
+  t.teardown(() => hands.close());
+  const answer = (observed: number, bytes: number): EvictAnswer => ({
+    ...{ purpose: 'memory', confirmed: new Uint8Array(), batch: undefined },
+    ...{ observed, stock: [stock(2, bytes)], ring: { keys: 1, bytes, capacityBytes: 1024, dropped: 0 } },
+  });
+  const [one, other] = [{}, {}];
+  hands.welcome(one, unused);
+  hands.welcome(other, unused);
+  hands.hear(one, answer(300, 64));
+  hands.hear(other, answer(50, 32));
+  t.match(hands.progress(), {
+    observed: 350,
+    freed: 0,
+    stock: [{ slot: 2, bytes: 96 }],
+    ring: { bytes: 96 },
+  });
+  hands.lose(one);
+  hands.lose(one);
+  hands.hear(one, answer(900, 64));
+  t.match(hands.progress(), {
+    observed: 350,
+    freed: 0,
+    stock: [{ slot: 2, bytes: 32 }],
+    ring: { bytes: 32 },
+  });
+  hands.close();
+  t.match(hands.progress(), { observed: 350, freed: 0, stock: [], ring: { bytes: 0 } });
 });
