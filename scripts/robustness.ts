@@ -47,6 +47,10 @@ const RUNS: Readonly<Record<string, (minutes: number | undefined) => Run>> = {
     file: 'test/robustness/rights-full.ts',
     env: { SPILLWAY_MINUTES: String(minutes) },
   }),
+  evictions: (minutes = 10) => ({
+    file: 'test/robustness/evictions-full.ts',
+    env: { SPILLWAY_MINUTES: String(minutes) },
+  }),
   bounds: (minutes = MINUTES_OF_BOUNDS) => ({
     file: 'test/robustness/bounds-full.ts',
     args: minutes < MINUTES_OF_BOUNDS ? ['--share', String(minutes / MINUTES_OF_BOUNDS)] : [],
