@@ -341,7 +341,9 @@ export class RightsCheck {
       if (random.oneIn(2)) await this.tell('ACL', 'SETUSER', user, random.pick(RIGHTS), ...ALWAYS);
     }
     const i = random.below(CLIENTS);
-    const underway = actors[i].holds === undefined ? random.below(20) : 0;
+    // Database 0 has the key that names its server.
+    const isFree = actors[i].holds === undefined && actors[i].db === '0';
+    const underway = isFree ? random.below(20) : 0;
     const asked = said(actors[i].pooled, Array<Words>(underway).fill(['GET', 'who']));
     const { sharedConnections: stood = 0, sharedConnectionsLost: lost = 0 } = (await this.pool()) ?? {};
     for (const [n, link] of lab.links.entries()) link.lead(this.pair.places[n]);
@@ -384,6 +386,7 @@ export class RightsCheck {
     const lines = this.lines(actors[i].holds);
     this.log.push(`${i}: ${lines.map((words) => words.join(' ')).join(' | ')}`);
     const actor = actors[i];
+    const wasVouched = actor.isVouched;
     let due = await said(actor.direct, lines);
     let got = await said(actor.pooled, lines);
     const lost = got.replies.some((reply) => reply.startsWith(LOST));
@@ -432,6 +435,8 @@ export class RightsCheck {
     }
     actor.heard += got.replies.length;
     actor.isVouched ||= got.replies.some((reply) => !reply.startsWith('-'));
+    // Its rights are those of now, and its twin's those of when that came: what shows later may differ.
+    if (actor.isVouched && !wasVouched) return this.replace(i, false);
     this.note(actor, lines, due.replies);
     await this.settled();
   }
