@@ -55,6 +55,21 @@ async function taken(proxy: TestProxy, t: Test): Promise<number> {
   return ok;
 }
 
+/** Waits until all of them are taken; says what Spillway knew if that does not come. */
+async function allTaken(proxy: TestProxy, t: Test, after: string): Promise<void> {
+  let last = 0;
+  const all = async () => {
+    last = await taken(proxy, t);
+    return last === 60;
+  };
+  await until(all, { timeoutMs: 60_000, describe: () => `all writes ${after}, of 60 ${last}` }).catch(
+    async (error) => {
+      t.comment(JSON.stringify(await proxy.admin('/api/memory')));
+      throw error;
+    },
+  );
+}
+
 for (const way of WAYS) {
   t.test(`an announced length does not count as growth (${name(way)})`, async (t) => {
     const { proxy, direct } = await start(t, way, '100ms', '100mb');
@@ -64,11 +79,6 @@ for (const way of WAYS) {
       await client.write(`${head}${'z'.repeat(bytes)}`);
       return client;
     };
-    const allTaken = () =>
-      until(async () => (await taken(proxy, t)) === 60, {
-        timeoutMs: 60_000,
-        describe: 'all writes to be taken',
-      });
     // On a server of 100 MB, which holds on to some of the announced memory for two seconds itself.
     for (let i = 0; i < 3; i++)
       await half(`*3\r\n$3\r\nSET\r\n$10\r\ncritical:${i}\r\n$24000000\r\n`, 20_000);
@@ -78,7 +88,7 @@ for (const way of WAYS) {
       const clients = String(await direct.call('CLIENT', 'LIST'));
       return (clients.match(/qbuf=[1-9]\d{4}/g) ?? []).length >= 3;
     });
-    await allTaken();
+    await allTaken(proxy, t, 'behind half commands');
     t.pass('what is announced closes no gate');
     // What stands at the server, unanswered for as long as it likes.
     const blocked = await withRaw(t, proxy.port);
@@ -88,7 +98,7 @@ for (const way of WAYS) {
     void queued.write('MULTI\r\n');
     for (let i = 0; i < 5; i++) void queued.write(command('SET', `queued:${i}`, Buffer.alloc(MB)));
     await queued.readReplies(6);
-    await allTaken();
+    await allTaken(proxy, t, 'beside commands that wait');
     t.pass('nor does what waits');
     blocked.destroy();
     queued.destroy();
@@ -129,7 +139,7 @@ for (const way of WAYS) {
       t.equal(String(reply), '+OK\r\n', lines.join(', '));
       t.notOk(await refused(), 'nor later');
       // Those of other connections, once its reply is there; another worker hears of it a moment later.
-      await until(async () => (await taken(proxy, t)) === 60);
+      await allTaken(proxy, t, `behind ${lines.join(', ')}`);
     }
   });
 
