@@ -85,7 +85,7 @@ t.test('every field and metric is documented, and every documented one exists', 
   }
   for (const name of [
     ...'shedShare reservedBytes band reasons tokenFile drainTimeout workersPending'.split(' '),
-    ...'endsAt secondsLeft'.split(' '),
+    ...'endsAt secondsLeft keptBytes'.split(' '),
     ...MEASURED,
     ...LATER,
     ...EVICTING,
