@@ -7,7 +7,7 @@ const MAY_IMPORT = {
   wire: ['core', 'files'],
   config: ['core', 'files'],
   observe: ['core', 'memory', 'config'],
-  tools: ['core', 'files', 'memory', 'observe', 'config'],
+  tools: ['core', 'files', 'memory', 'observe', 'config', 'failover'],
   evict: ['core', 'memory', 'tools'],
   failover: ['core', 'memory', 'observe'],
   surfaces: ['core', 'memory', 'observe', 'config'],

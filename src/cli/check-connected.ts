@@ -10,6 +10,7 @@ import { PLACE_CHECKS } from '../tools/doctor/checks-places.js';
 import { POLICY_CHECKS } from '../tools/doctor/checks-policy.js';
 import { UPSTREAM_CHECKS } from '../tools/doctor/checks-upstream.js';
 import { examine, type ServerExamination } from '../tools/doctor/doctor.js';
+import { securelyAt } from '../tools/keyspace/servers.js';
 import { complain, ExitCode } from './exit.js';
 import { type ToolOptions, tooling, whereabouts } from './tool.js';
 
@@ -48,7 +49,7 @@ async function checkSentinels(options: ToolOptions, env: Environment): Promise<b
   const { tls } = where;
   const { primary, enough, ...asked } = await askSentinels({
     ...{ sentinels, primary: name, user, password, natMap, connectTimeoutMs },
-    tls: tls && (() => tls),
+    tls: tls && ((host) => securelyAt(host, tls)),
   });
   const agree = asked.sentinels.filter(({ named }) => named !== undefined && named === primary).length;
   if (options.json !== true) {

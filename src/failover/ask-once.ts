@@ -7,7 +7,7 @@ import { type Answer, Votes } from './votes.js';
 import { nameOf, type PrimaryAddress } from './whereabouts.js';
 
 interface SentinelsAsked
-  extends Omit<LineOptions, 'sentinel' | 'clock' | 'onEvent' | 'onAnswer' | 'onSilent'> {
+  extends Omit<LineOptions, 'sentinel' | 'clock' | 'onEvent' | 'onAnswer' | 'onSilent' | 'onDeaf'> {
   readonly sentinels: readonly PrimaryAddress[];
 }
 
@@ -21,6 +21,8 @@ interface SentinelsAnswered {
   }[];
   /** The address that a majority names. */
   readonly primary: string | undefined;
+  /** That one; or, if no majority agrees, the one that a Sentinel names by the latest failover. undefined: none answers. */
+  readonly likely: PrimaryAddress | undefined;
   /** How many Sentinels must agree. */
   readonly enough: number;
 }
@@ -39,6 +41,7 @@ export async function askSentinels(options: SentinelsAsked): Promise<SentinelsAn
         : { named: nameOf(answer.address), error: undefined }),
     })),
     primary: majority && nameOf(majority.address),
+    likely: (majority ?? votes.highest(0))?.address,
     enough: votes.enough,
   };
 }
@@ -56,6 +59,7 @@ function askOne(options: SentinelsAsked & { readonly sentinel: PrimaryAddress })
       onEvent: () => {},
       onAnswer: settle,
       onSilent: settle,
+      onDeaf: () => {},
     });
     line.start();
   });

@@ -8,6 +8,8 @@ export type SentinelEvent =
       readonly from: PrimaryAddress;
       readonly address: PrimaryAddress;
     }
+  /** By its answers, of a Sentinel that announces nothing: it fails over away from `from`. */
+  | { readonly type: 'begun'; readonly from: PrimaryAddress }
   | { readonly type: 'aborted' };
 
 export type Decision =

@@ -53,6 +53,10 @@ export class Follower implements Whereabouts {
   private nameTrouble: string | null = null;
   /** By Sentinel: why it does not answer; null: it answers. */
   private readonly errors: (string | null)[];
+  /** By Sentinel: why it announces no failovers; null: it does, as far as Spillway knows. */
+  private readonly deaf: (string | null)[];
+  /** What was last said of why a failover could be missed. */
+  private saidBlind: string | null = null;
   private readonly counts = { switched: 0, returned: 0, timedOut: 0, pausedMs: 0, lastPauseMs: 0 };
   private readonly pauses = new PauseTimes();
   private events: WhereaboutsEvents | undefined;
@@ -78,6 +82,7 @@ export class Follower implements Whereabouts {
     );
     this.askedAt = clock();
     this.errors = voices.map(() => 'no answer yet');
+    this.deaf = voices.map(() => null);
     this.lines = voices.map((voice, i) => {
       const heard = {
         onAnswer: (answer: Answer) => {
@@ -92,7 +97,11 @@ export class Follower implements Whereabouts {
       if (name !== undefined)
         return new NameLine({ name, clock, ...heard, onTrouble: (reason) => this.resolves(name, reason) });
       const onEvent = (event: SentinelEvent) => this.act(this.view.heard(i, event, clock()));
-      return new SentinelLine({ ...options, ...heard, sentinel: voice, onEvent });
+      const onDeaf = (reason: string | null) => {
+        this.deaf[i] = reason;
+        this.tellBlind();
+      };
+      return new SentinelLine({ ...options, ...heard, sentinel: voice, onEvent, onDeaf });
     });
   }
 
@@ -168,15 +177,19 @@ export class Follower implements Whereabouts {
   snapshot(): FollowedSnapshot {
     const { view, options } = this;
     const { state, address, reason } = view;
-    const blind = view.blind ?? this.nameTrouble;
     return {
-      ...{ state, blind, name: options.primary, address: address === undefined ? null : nameOf(address) },
+      ...{
+        state,
+        blind: this.blind,
+        name: options.primary,
+        address: address === undefined ? null : nameOf(address),
+      },
       reason: state === 'gone' && address === undefined ? this.whyNotFound() : reason,
       sentinels: options.sentinels.map(({ host, port }, i) => {
         const named = view.named(i);
         const silent = named === undefined;
         const state = silent ? 'silent' : sameAddress(named, address) ? 'agrees' : 'differs';
-        return { host, port, state, error: silent ? (this.errors[i] as string | null) : null };
+        return { host, port, state, error: (silent ? this.errors[i] : this.deaf[i]) as string | null };
       }),
       ...this.counts,
       pauses: this.pauses.snapshot(),
@@ -221,7 +234,7 @@ export class Follower implements Whereabouts {
     if (events === undefined) return;
     if (decision.type === 'ask') this.ask();
     else if (decision.type === 'pause') events.paused(decision.reason);
-    else if (decision.type === 'blind') events.blind(decision.reason);
+    else if (decision.type === 'blind') this.tellBlind();
     else if (decision.type === 'gone') {
       counts.timedOut++;
       this.waited(this.options.pauseMs);
@@ -233,6 +246,7 @@ export class Follower implements Whereabouts {
       if (pausedMs > 0) this.waited(pausedMs);
       if (!('reading' in this.lastFence)) throw new Error('resumed without a reading');
       events.resumed({ address, moved, pausedMs, reading: this.lastFence.reading });
+      this.tellBlind();
       this.wake();
     }
   }
@@ -264,14 +278,33 @@ export class Follower implements Whereabouts {
   }
 
   private resolves({ host }: PrimaryAddress, reason: string | null): void {
-    const before = this.nameTrouble;
     this.nameTrouble =
       reason === null
         ? null
         : `the name ${host} cannot be resolved (${reason}), so Spillway could miss a failover`;
-    // Before the start this is why there is no primary.
-    if (before === this.nameTrouble || this.events === undefined || !this.found) return;
-    this.events.blind(this.nameTrouble);
+    this.tellBlind();
+  }
+
+  /** Why a failover could be missed, or noticed late; null: it could not. */
+  private get blind(): string | null {
+    return this.view.blind ?? this.nameTrouble ?? this.deafness;
+  }
+
+  private get deafness(): string | null {
+    const deaf = this.options.sentinels.flatMap((sentinel, i) =>
+      this.deaf[i] === null ? [] : [`${nameOf(sentinel)}: ${this.deaf[i]}`],
+    );
+    return deaf.length === 0
+      ? null
+      : `Sentinels do not announce failovers to Spillway, which may notice them too late (${deaf.join('; ')})`;
+  }
+
+  /** Before the start this is why there is no primary. */
+  private tellBlind(): void {
+    const { blind } = this;
+    if (blind === this.saidBlind || this.events === undefined || !this.found) return;
+    this.saidBlind = blind;
+    this.events.blind(blind);
   }
 
   /** Logs when a Sentinel stops answering, and when it answers again. */

@@ -1,5 +1,6 @@
 // One Sentinel: its messages on one connection, its answers on another (in RESP2 a subscribed connection accepts no questions).
-// Both reconnect for ever. Owns the two ioredis clients.
+// Both reconnect for ever. While it hears no messages, it asks much more often, since a failover that is about to happen shows in
+// the answers too. Owns the two ioredis clients and a timer.
 // Invariants: one question at a time, and one more if it was requested meanwhile; a connection without an answer within
 // ANSWER_MS is closed and opened again, since a dead route gives no error.
 import type { ConnectionOptions } from 'node:tls';
@@ -12,6 +13,10 @@ import type { PrimaryAddress } from './whereabouts.js';
 
 const ANSWER_MS = 1000;
 const RETRY_MS = 250;
+/** Sentinel does one step of a failover each 55 to 100 ms. */
+const DEAF_ASK_MS = 50;
+/** Each attempt that is refused adds an entry to ACL LOG. */
+const SUBSCRIBE_AGAIN_MS = 30_000;
 
 export interface LineOptions {
   readonly sentinel: PrimaryAddress;
@@ -27,6 +32,8 @@ export interface LineOptions {
   readonly onAnswer: (answer: Answer) => void;
   /** The Sentinel does not answer, or does not know the primary. */
   readonly onSilent: (reason: string) => void;
+  /** The Sentinel refuses to tell of failovers; null: it does tell. */
+  readonly onDeaf: (reason: string | null) => void;
 }
 
 export class SentinelLine {
@@ -36,6 +43,12 @@ export class SentinelLine {
   private again = false;
   private lastError = 'no connection yet';
   private closed = false;
+  /** It hears the Sentinel's messages. */
+  private hears = false;
+  /** By its last answer it is failing over. */
+  private leaving = false;
+  private subscribeAgainAt = 0;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: LineOptions) {
     this.messages = this.connection('spillway-failover-events');
@@ -44,9 +57,9 @@ export class SentinelLine {
       const event = eventOf(channel, message, options.primary, options.natMap);
       if (event !== undefined) options.onEvent(event);
     });
-    this.messages.on('ready', () => {
-      // If the Sentinel refuses SUBSCRIBE, only questions can find a switch.
-      this.messages.subscribe(...CHANNELS).catch((error: Error) => this.failed(error));
+    this.messages.on('ready', () => void this.subscribe());
+    this.messages.on('close', () => {
+      this.hears = false;
     });
     this.answers.on('ready', () => this.ask());
     this.answers.on('close', () => {
@@ -57,6 +70,9 @@ export class SentinelLine {
   start(): void {
     // 'error' gives the reason; the rejection does not.
     for (const redis of [this.messages, this.answers]) redis.connect().catch(() => {});
+    this.timer = setInterval(() => {
+      if (!this.hears) this.ask();
+    }, DEAF_ASK_MS).unref();
   }
 
   /** Asks now, or as soon as the pending answer has come. */
@@ -67,12 +83,25 @@ export class SentinelLine {
 
   close(): void {
     this.closed = true;
+    clearInterval(this.timer);
     this.messages.disconnect();
     this.answers.disconnect();
   }
 
+  private async subscribe(): Promise<void> {
+    this.subscribeAgainAt = this.options.clock() + SUBSCRIBE_AGAIN_MS;
+    try {
+      await this.messages.subscribe(...CHANNELS);
+      this.hears = true;
+      if (!this.closed) this.options.onDeaf(null);
+    } catch (error) {
+      this.failed(error as Error);
+      if (!this.closed && (error as Error).name === 'ReplyError') this.options.onDeaf(this.lastError);
+    }
+  }
+
   private async question(): Promise<void> {
-    const { primary, natMap, clock, onAnswer, onSilent } = this.options;
+    const { primary, natMap, clock, onAnswer, onEvent, onSilent } = this.options;
     this.asking = true;
     const askedAt = clock();
     try {
@@ -85,7 +114,10 @@ export class SentinelLine {
       for (const [error] of replies ?? []) if (error !== null) throw error;
       const answer = answerOf(replies?.[0]?.[1], replies?.[1]?.[1], natMap);
       if (answer === undefined) throw new Error('its answer cannot be read');
+      const begun = answer.leaving && !this.leaving;
+      this.leaving = answer.leaving;
       if (!this.closed) onAnswer({ ...answer, askedAt });
+      if (!this.closed && begun && !this.hears) onEvent({ type: 'begun', from: answer.address });
     } catch (error) {
       this.failed(error as Error);
       if (!this.closed) onSilent(this.lastError);
@@ -93,7 +125,10 @@ export class SentinelLine {
     } finally {
       this.asking = false;
     }
-    if (this.messages.status === 'ready') this.messages.ping().catch(() => this.messages.disconnect(true));
+    if (this.messages.status === 'ready') {
+      this.messages.ping().catch(() => this.messages.disconnect(true));
+      if (!this.hears && this.options.clock() >= this.subscribeAgainAt) void this.subscribe();
+    }
     if (this.again && !this.closed) {
       this.again = false;
       this.ask();
@@ -141,7 +176,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     /NOAUTH|WRONGPASS|without any password/i,
     "set the Sentinels' password in SPILLWAY_SENTINEL_PASSWORD, and their user in upstream.failover.user",
   ],
-  [/NOPERM/, 'give this user the rights +sentinel +subscribe +ping and the channels with ACL SETUSER'],
+  [/NOPERM/, 'ACL SETUSER gives rights: docs/FAILOVER.md lists them'],
 ];
 
 function wordsOf(error: Error, primary: string): string {

@@ -89,6 +89,7 @@ export class SentinelView {
 
   heard(sentinel: number, event: SentinelEvent, now: number): Decision[] {
     if (event.type === 'aborted') this.aborted(sentinel);
+    else if (event.type === 'begun') this.begun(event.from, now);
     else if (!sameAddress(event.address, this.address)) this.announced(sentinel, event, now);
     if (this.state !== 'here') this.ask();
     return this.take();
@@ -166,7 +167,7 @@ export class SentinelView {
 
   private announced(
     sentinel: number,
-    { type, from, address }: Exclude<SentinelEvent, { type: 'aborted' }>,
+    { type, from, address }: Extract<SentinelEvent, { address: PrimaryAddress }>,
     now: number,
   ): void {
     const promoting = type === 'promoting';
@@ -180,6 +181,13 @@ export class SentinelView {
     this.leaves = from;
     this.promised = address;
     if (promoting) this.doubtAt = now;
+  }
+
+  private begun(from: PrimaryAddress, now: number): void {
+    if (!sameAddress(from, this.address)) return;
+    if (this.state === 'here') this.pause('a Sentinel has begun a failover', now);
+    // Whether or not it was expected: the others name the old address for some time yet.
+    this.failoverAt = now;
   }
 
   private aborted(sentinel: number): void {

@@ -32,7 +32,7 @@ export interface WhereaboutsEvents {
   resumed(resumption: Resumption): void;
   /** The pause ended without a primary, or none was found at the start. The search continues. */
   gone(reason: string): void;
-  /** Fewer than a majority of the Sentinels answer, so a failover may be missed. null: enough answer again. */
+  /** Why a failover may be missed, or noticed too late. null: it would be seen again. */
   blind(reason: string | null): void;
 }
 

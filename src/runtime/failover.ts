@@ -42,7 +42,8 @@ export interface FailoverParts {
 /** A shorter pause that ends with the same primary is not reported: only a connection was lost. */
 const NEWS_MS = 100;
 
-const SEEN_AGAIN = 'a failover would be seen again: enough Sentinels answer, or the name can be resolved';
+const SEEN_AGAIN =
+  'a failover would be seen in time again: the Sentinels answer and announce it, or the name can be resolved';
 
 /** The code that follows the primary by its Sentinels or its name; undefined: the address is fixed. */
 export function whereaboutsOf(

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { checkConnected } from '../../src/cli/check-connected.js';
 import { askSentinels } from '../../src/failover/ask-once.js';
+import { runExit } from '../support/command.js';
 import { closedPort } from '../support/listen.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
@@ -62,19 +63,6 @@ t.test('one server has no Sentinels to list', async (t) => {
 });
 
 async function connectedTo(upstream: string, more: { json?: boolean } = {}) {
-  const { write: out } = process.stdout;
-  const { write: err } = process.stderr;
-  const said = { out: '', err: '' };
-  const into = (name: keyof typeof said) => (text: string | Uint8Array) => {
-    said[name] += String(text);
-    return true;
-  };
-  process.stdout.write = into('out');
-  process.stderr.write = into('err');
-  try {
-    return { code: await checkConnected({ upstream, ...more }, {}), ...said };
-  } finally {
-    process.stdout.write = out;
-    process.stderr.write = err;
-  }
+  const ran = await runExit(() => checkConnected({ upstream, ...more }, {}));
+  return { code: ran.status, out: ran.stdout, err: ran.stderr };
 }

@@ -15,16 +15,26 @@ type Declare = (program: Command, inherited: <O extends object>(own: O) => O) =>
 export async function runCommand(declare: Declare, args: readonly string[]): Promise<Ran> {
   const program = new Command('spillway').exitOverride();
   declare(program, (own) => own);
-  const stdout = captured(process.stdout);
-  const stderr = captured(process.stderr);
   const before = process.exitCode;
   const priority = os.getPriority();
   try {
-    await program.parseAsync([...args], { from: 'user' });
-    return { status: process.exitCode, stdout: stdout.text(), stderr: stderr.text() };
+    return await runExit(async () => {
+      await program.parseAsync([...args], { from: 'user' });
+      return process.exitCode;
+    });
   } finally {
     process.exitCode = before;
     restorePriority(priority);
+  }
+}
+
+/** The same of a function that returns the exit code. */
+export async function runExit(work: () => Promise<Ran['status']>): Promise<Ran> {
+  const stdout = captured(process.stdout);
+  const stderr = captured(process.stderr);
+  try {
+    return { status: await work(), stdout: stdout.text(), stderr: stderr.text() };
+  } finally {
     stdout.end();
     stderr.end();
   }

@@ -3,7 +3,7 @@ import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { serving } from './listen.js';
-import type { TestProxy } from './proxy.js';
+import type { ProxyOptions, TestProxy } from './proxy.js';
 import { withProxy } from './proxy.js';
 import type { TestScope } from './redis.js';
 import { SENTINEL_PRIMARY } from './sentinel.js';
@@ -56,12 +56,15 @@ export class FailoverLab {
     readonly proxies: readonly Through[],
     /** By the servers' ports. */
     private readonly doors: ReadonlyMap<number, Door>,
+    /** Where the proxies reach the servers, by their ports. */
+    private readonly places: ReadonlyMap<number, number>,
     private readonly writers: number,
   ) {}
 
   /**
    * `config`: of all proxies. `sentinels`: those that they are told of, in place of all. `doors`: the proxies reach servers through
-   * doors, which count what goes up. `writers`: through each proxy.
+   * doors, which count what goes up. `writers`: through each proxy. `rig`: one that stands already; `places`: where its servers are
+   * reached, by their ports.
    */
   static async start(
     t: TestScope,
@@ -71,6 +74,9 @@ export class FailoverLab {
       sentinels,
       doors: withDoors = false,
       writers = WRITERS,
+      secrets = {},
+      rig: standing,
+      places,
       log,
     }: {
       variants?: readonly Variant[];
@@ -78,20 +84,24 @@ export class FailoverLab {
       sentinels?: (rig: SentinelRig) => Promise<readonly number[]>;
       doors?: boolean;
       writers?: number;
+      secrets?: ProxyOptions['secrets'];
+      rig?: SentinelRig;
+      places?: ReadonlyMap<number, number>;
       log?: Logger;
     } = {},
   ): Promise<FailoverLab> {
-    const rig = await SentinelRig.start(t);
+    const rig = standing ?? (await SentinelRig.start(t));
     const doors = new Map<number, Door>();
     if (withDoors) for (const { port } of rig.servers) doors.set(port, await Door.to(t, port));
-    const natMap = Object.fromEntries([...doors].map(([port, door]) => [at(port), at(door.port)]));
+    const reached = places ?? new Map([...doors].map(([port, door]) => [port, door.port]));
+    const natMap = Object.fromEntries([...reached].map(([port, place]) => [at(port), at(place)]));
     const told = await sentinels?.(rig);
     const url = told && `redis-sentinel://${told.map(at).join(',')}/${SENTINEL_PRIMARY}`;
     const proxies: Through[] = [];
     for (const variant of variants) {
       const upstream = {
         ...{ url: url ?? rig.url, pool: variant.pool },
-        failover: { pause: '60s', ...(withDoors && { natMap }) },
+        failover: { pause: '60s', natMap },
         ...(config.upstream as object),
       };
       const options = { ...config, workers: variant.workers, upstream };
@@ -100,19 +110,17 @@ export class FailoverLab {
         proxy: await withProxy(t, {
           redis: { port: 0 },
           config: options,
-          secrets: { adminToken: TOKEN },
+          secrets: { adminToken: TOKEN, ...secrets },
           log: log ?? pino({ level: 'silent' }),
         }),
       });
     }
-    return new FailoverLab(rig, proxies, doors, writers);
+    return new FailoverLab(rig, proxies, doors, reached, writers);
   }
 
   /** Writes through all proxies while `event` happens, and looks for what was acknowledged on the primary afterwards. */
   async play(event: (primary: number, died: () => void) => Promise<number>): Promise<EventOutcome> {
     const before = await this.rig.settled();
-    // A door that stands in a server's place, and is another's name for it.
-    const place = (port: number) => at(this.doors.get(port)?.port ?? port);
     const run = ++this.runs;
     const all = this.proxies.map(({ variant, proxy }, i) => ({
       variant,
@@ -128,7 +136,7 @@ export class FailoverLab {
       await until(
         async () => {
           primary = await this.rig.primaryBy(1);
-          return (await addressOf(proxy)) === place(primary);
+          return (await addressOf(proxy)) === this.place(primary);
         },
         { ...PATIENCE, describe: 'the proxy to use the primary' },
       );
@@ -286,9 +294,13 @@ export class FailoverLab {
 
   /** Resolves when all proxies use the server at `port`. */
   private async usedBy(port: number): Promise<void> {
-    const place = at(this.doors.get(port)?.port ?? port);
     for (const { proxy } of this.proxies)
-      await until(async () => (await addressOf(proxy)) === place, PATIENCE);
+      await until(async () => (await addressOf(proxy)) === this.place(port), PATIENCE);
+  }
+
+  /** As the proxies name the server at `port`. */
+  private place(port: number): string {
+    return at(this.places.get(port) ?? port);
   }
 
   /** The leading Sentinel, the first, promotes a replica and crashes before it tells anybody. It stays away. */

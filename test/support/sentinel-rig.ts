@@ -19,6 +19,17 @@ const SENTINELS = 3;
 /** As long as a busy machine may need for what takes Sentinels a second or two. */
 const PATIENCE = { timeoutMs: 60_000 };
 
+export interface RigOptions {
+  /** How long a server is silent until a Sentinel takes it for down. */
+  readonly downAfterMs?: number;
+  /** More arguments of each server, the first one begins as primary. */
+  readonly serverArgsOf?: (server: number) => readonly string[];
+  /** More lines of each Sentinel's configuration. */
+  readonly sentinelLinesOf?: (sentinel: number) => readonly string[];
+  /** With which the rig asks its Sentinels, where they want one. */
+  readonly sentinelPassword?: string;
+}
+
 export interface SentinelProcess {
   readonly port: number;
   ask(...words: string[]): Promise<unknown>;
@@ -32,18 +43,20 @@ export class SentinelRig {
     readonly sentinels: readonly SentinelProcess[],
   ) {}
 
-  /** `downAfterMs`: how long a server is silent until a Sentinel takes it for down. */
   static async start(
     t: TestScope,
     serverArgs: readonly string[] = [],
-    { downAfterMs = 1000 }: { downAfterMs?: number } = {},
+    options: RigOptions = {},
   ): Promise<SentinelRig> {
+    const { serverArgsOf = () => [] } = options;
     const quick = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', ...serverArgs];
-    const primary = await withRedis(t, quick);
+    const primary = await withRedis(t, [...quick, ...serverArgsOf(0)]);
     const follow = ['--replicaof', `127.0.0.1 ${primary.port}`, ...quick];
-    const replicas = await Promise.all(Array.from({ length: SERVERS - 1 }, () => withRedis(t, follow)));
+    const replicas = await Promise.all(
+      Array.from({ length: SERVERS - 1 }, (_, i) => withRedis(t, [...follow, ...serverArgsOf(i + 1)])),
+    );
     const sentinels: SentinelProcess[] = [];
-    for (let i = 0; i < SENTINELS; i++) sentinels.push(await withRigSentinel(t, primary.port, downAfterMs));
+    for (let i = 0; i < SENTINELS; i++) sentinels.push(await withRigSentinel(t, primary.port, i, options));
     const rig = new SentinelRig([primary, ...replicas], sentinels);
     await rig.healthy();
     return rig;
@@ -141,7 +154,12 @@ function fieldsOf(reply: unknown): Map<string, string> {
   return new Map(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] as string] as const] : [])));
 }
 
-async function withRigSentinel(t: TestScope, watched: number, downAfterMs: number): Promise<SentinelProcess> {
+async function withRigSentinel(
+  t: TestScope,
+  watched: number,
+  number: number,
+  { downAfterMs = 1000, sentinelLinesOf = () => [], sentinelPassword: password }: RigOptions,
+): Promise<SentinelProcess> {
   const binary = await ensureServerBinary((line) => t.comment(line));
   const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-sentinel-'));
   const port = await findFreePort();
@@ -153,10 +171,12 @@ async function withRigSentinel(t: TestScope, watched: number, downAfterMs: numbe
     `sentinel down-after-milliseconds ${group} ${downAfterMs}`,
     `sentinel failover-timeout ${group} 10000`,
     `sentinel parallel-syncs ${group} 2`,
+    ...sentinelLinesOf(number),
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
   const launched: Launched = await launchSentinel(binary, file, folder, port);
-  const asked = new Redis({ host: '127.0.0.1', port, protocol: 2, retryStrategy: () => 100 });
+  const login = password === undefined ? {} : { password };
+  const asked = new Redis({ host: '127.0.0.1', port, ...login, protocol: 2, retryStrategy: () => 100 });
   asked.on('error', () => {});
   t.teardown(async () => {
     asked.disconnect();

@@ -399,6 +399,16 @@ t.test('a Sentinel leads to its primary', async (t) => {
     [`127.0.0.1:${primary.port}`],
   );
   t.strictSame(await databasesOf(servers.all[0]), [{ db: 0, keys: 1, expires: 0 }]);
+  // One that knows another server under this name, and comes first.
+  const [liar, third] = [
+    await withSentinel(t, (await withRedis(t)).port),
+    await withSentinel(t, primary.port),
+  ];
+  const three = [liar, sentinel, third].map(({ port }) => ({ host: '127.0.0.1', port }));
+  const agreed = await connectServers({ ...at(0), sentinel: { ...where, sentinels: three } }, NAME);
+  t.teardown(() => agreed.close());
+  t.equal(agreed.all[0]?.endpoint.port, primary.port, 'two of three name it');
+  t.equal(await agreed.placement(), `127.0.0.1:${primary.port}`);
   await t.rejects(connectServers(at(sentinel.port), NAME), {
     name: 'ServerError',
     message: /is a Sentinel.*redis-sentinel:\/\/127\.0\.0\.1/,

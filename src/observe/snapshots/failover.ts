@@ -12,7 +12,7 @@ export interface SentinelSnapshot {
   readonly host: string;
   readonly port: number;
   readonly state: (typeof SENTINEL_STATES)[number];
-  /** Why it does not answer; null: it does. */
+  /** Why it does not answer, or announces no failovers; null: it does both. */
   readonly error: string | null;
 }
 
@@ -69,7 +69,7 @@ export interface FollowedSnapshot {
   readonly address: string | null;
   /** Why clients wait, or why there is no primary; null: commands go to it. */
   readonly reason: string | null;
-  /** Why a failover could be missed; null: enough Sentinels answer. */
+  /** Why a failover could be missed, or noticed too late; null: it could not. */
   readonly blind: string | null;
   readonly sentinels: readonly SentinelSnapshot[];
   /** Pauses that ended with another primary, with the same one, or without any. */

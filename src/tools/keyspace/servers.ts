@@ -2,9 +2,11 @@
 // for occasional commands. Walks make their own connections (pipe.ts). Owns the ioredis clients.
 // Invariant: connecting always ends, with a reason, even if a server accepts connections and never answers.
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { parseListenAddress } from '../../config/address.js';
+import { askSentinels } from '../../failover/ask-once.js';
 import { infoFields } from '../../memory/reading.js';
 import { type Endpoint, endpointName, explainFailure, ServerError } from './endpoint.js';
 
@@ -123,25 +125,25 @@ async function single(where: Where, name: string): Promise<Server> {
   return ready(redis, where);
 }
 
+/** By the word of a majority; without one, by that of the Sentinel that has seen the last failover. */
 async function bySentinel(where: Where, sentinel: SentinelWhere, name: string): Promise<Server> {
-  const redis = new Redis({
-    ...common(where, name),
-    sentinels: sentinel.sentinels.map(({ host, port }) => ({ host, port })),
-    name: sentinel.primary,
-    ...(sentinel.natMap && { natMap: natOf(sentinel.natMap) }),
-    ...(sentinel.user !== undefined && { sentinelUsername: sentinel.user }),
-    ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
-    ...(where.tls && { enableTLSForSentinelMode: true, sentinelTLS: where.tls }),
-    sentinelRetryStrategy: () => null,
+  const { connectTimeoutMs, tls } = where;
+  const { primary, natMap = {}, sentinels, user, password } = sentinel;
+  const { likely, sentinels: asked } = await askSentinels({
+    ...{ sentinels, primary, natMap, user, password, connectTimeoutMs },
+    tls: tls && ((host) => securelyAt(host, tls)),
   });
-  const asked = sentinel.sentinels.map(({ host, port }) => endpointName({ host, port })).join(', ');
-  await connected(redis, `Sentinel ${asked}, primary "${sentinel.primary}"`, where);
-  const { remoteAddress: host = '', remotePort: port = 0 } = redis.stream;
-  return ready(redis, { ...where, host, port });
+  if (likely === undefined) {
+    const why = asked.map(({ sentinel, error }) => `${sentinel}: ${error}`).join('; ');
+    throw new ServerError(`no Sentinel names the primary "${primary}" (${why})`);
+  }
+  const { host, port } = likely;
+  return single({ ...where, host, port, tls: tls && securelyAt(host, tls) }, name);
 }
 
-function natOf(map: Readonly<Record<string, string>>): Record<string, { host: string; port: number }> {
-  return Object.fromEntries(Object.entries(map).map(([from, to]) => [from, parseListenAddress(to)]));
+/** With the name that the server's certificate must be for, unless there is one already. */
+export function securelyAt(host: string, tls: ConnectionOptions): ConnectionOptions {
+  return isIP(host) === 0 ? { servername: host, ...tls } : tls;
 }
 
 async function cluster(where: Where, name: string): Promise<Servers> {

@@ -90,9 +90,12 @@ export function asOne(error: Error): NodeJS.ErrnoException {
   return one;
 }
 
-/** Options for tls.connect(): the certificate is checked against the CA, or the well-known ones, and the server's name. */
+/**
+ * Options for tls.connect(): the certificate is checked against the CA, or the well-known ones, and the server's name. Without a
+ * host, and without a name in the config, the name is the caller's part.
+ */
 export function secureOptions({ host }: Endpoint, { renewal, serverName }: UpstreamTls) {
-  const name = serverName ?? (net.isIP(host) === 0 ? host : undefined);
+  const name = serverName ?? (net.isIP(host) === 0 && host !== '' ? host : undefined);
   return { secureContext: renewal.context, ...(name !== undefined && { servername: name }) };
 }
 

@@ -29,6 +29,7 @@ const step = fc.oneof(
     from: server,
     to: server,
   }),
+  fc.record({ do: fc.constant('begun' as const), sentinel, from: server }),
   fc.record({ do: fc.constant('abort' as const), sentinel }),
   fc.record({ do: fc.constant('silent' as const), sentinel }),
   fc.record({ do: fc.constant('sign' as const) }),
@@ -93,7 +94,8 @@ function play(
       const counts = !sameAddress(to, view.address);
       act(view.heard(step.sentinel, { type, from, address: to }, now));
       if (counts && type === 'promoting') known.doubtAt = now;
-    } else if (step.do === 'abort') act(view.heard(step.sentinel, { type: 'aborted' }, now));
+    } else if (step.do === 'begun') act(view.heard(step.sentinel, { type: 'begun', from: step.from }, now));
+    else if (step.do === 'abort') act(view.heard(step.sentinel, { type: 'aborted' }, now));
     else if (step.do === 'silent') {
       claims[step.sentinel] = undefined;
       act(view.silent(step.sentinel, now));

@@ -43,6 +43,10 @@ class Lab {
     this.decisions.push(...this.view.heard(sentinel, { type: 'switched', from, address }, this.now));
   }
 
+  begun(sentinel: number, from: PrimaryAddress): void {
+    this.decisions.push(...this.view.heard(sentinel, { type: 'begun', from }, this.now));
+  }
+
   fence(address: PrimaryAddress, trouble?: string): void {
     this.decisions.push(...this.view.fenced({ address, askedAt: this.now, trouble }, this.now));
   }
@@ -85,6 +89,32 @@ test('at the start it takes what a majority names, once the server says that it 
   t.equal(lab.view.state, 'gone');
   lab.fence(A);
   t.match(lab.take(), [{ type: 'resume', address: A, moved: true, pausedMs: 0 }]);
+});
+
+test('a failover that nobody announced: the old majority does not bring clients back to the old primary', async (t) => {
+  const lab = atA();
+  lab.begun(0, B);
+  t.same(lab.take(), [], 'of another address');
+  lab.begun(0, A);
+  t.match(lab.take(), [{ type: 'pause', reason: 'a Sentinel has begun a failover' }]);
+  lab.pass(1000);
+  lab.says(0, B, { epoch: 2 });
+  lab.says(1, A);
+  lab.says(2, A);
+  t.equal(lab.toFence, undefined, 'the others do not know of it yet');
+  lab.says(2, B, { epoch: 2 });
+  t.same(lab.toFence, B);
+});
+
+test('a failover that began in vain: clients go on at the old primary after three seconds', async (t) => {
+  const lab = atA();
+  lab.begun(0, A);
+  lab.pass(2900);
+  lab.all(A);
+  t.equal(lab.toFence, undefined);
+  lab.pass(200);
+  lab.all(A);
+  t.same(lab.toFence, A);
 });
 
 test('a planned failover: it pauses before the promotion and resumes when a majority has switched', async (t) => {
