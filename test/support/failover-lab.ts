@@ -351,6 +351,7 @@ class Door {
 interface FailoverState {
   readonly state: string;
   readonly address: string | null;
+  readonly reason: string | null;
   readonly returned: number;
   readonly blind: string | null;
 }
