@@ -135,6 +135,10 @@ for (const workers of [1, 2]) {
       Math.abs(0.5 * 50 * 2 ** 20 + (some?.keptBytes ?? 0) - 0.64 * 50 * 2 ** 20) < 1000,
       'down to evict.stop',
     );
+    const metrics = (await ask('/metrics')).text;
+    for (const rule of ['cache', 'watch'])
+      t.match(metrics, new RegExp(`^spillway_rehearsal_evict_keys\\{rule="${rule}"\\} [1-9]`, 'm'));
+    t.notMatch(metrics, /^spillway_rehearsal_evict_bytes\{rule="pages"/m);
     const all = (await rehearse(0.95)).wouldEvict;
     t.match(all, { keptBytes: 0, rules: [{ keys: 500 }, { keys: 500 }, { rule: 'pages', keys: 500 }] });
     t.match(

@@ -5,7 +5,10 @@ import { createPaint } from '../../../src/cli/terminal/paint.js';
 import type { EvictionPhase } from '../../../src/memory/eviction.js';
 
 const PAGE: string = '../../../src/surfaces/admin/page/eviction.js';
-const { evictionText } = (await import(PAGE)) as { evictionText(memory: object): string };
+const { evictionText, rehearsedText } = (await import(PAGE)) as Record<
+  'evictionText' | 'rehearsedText',
+  (memory: object) => string
+>;
 const paint = createPaint({ isTTY: false } as NodeJS.WriteStream);
 
 const PHASES: Readonly<Record<EvictionPhase, { line: RegExp; page: RegExp; refuses?: true }>> = {
@@ -52,3 +55,18 @@ for (const [phase, { line, page, refuses }] of Object.entries(PHASES)) {
     }
   });
 }
+
+t.test('what a rehearsal would evict, by rule', async (t) => {
+  const said = (rules: readonly object[]) => rehearsedText({ rehearsal: { wouldEvict: { rules } } });
+  const rule = (name: string, keys: number | null = 1500) => ({ rule: name, keys, bytes: 1024 ** 2 });
+  t.match(
+    said([rule('cache'), rule('found', null)]),
+    /removes no keys; .* would remove keys of cache \(1,500 keys, 1\.0 MB\), found \(1\.0 MB\)\.$/,
+  );
+  const many = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => rule(name));
+  t.match(said(many.slice(0, 6)), / e \([^)]*\), 1 more rule\.$/);
+  t.match(said(many), / e \([^)]*\), 2 more rules\.$/);
+  t.equal(said([]), '');
+  t.equal(rehearsedText({ rehearsal: null }), '');
+  t.equal(rehearsedText({ rehearsal: { wouldEvict: null } }), '', 'no rule has evict');
+});

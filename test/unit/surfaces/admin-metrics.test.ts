@@ -97,7 +97,16 @@ const memory: MemorySnapshot = {
   sparesExpiring: false,
   briefBytes: 87,
   briefMostBytes: 88,
-  rehearsal: null,
+  rehearsal: {
+    ...{ pressure: 0.9, endsAt: '2026-01-01T00:00:00.000Z', secondsLeft: 9, refused: [] },
+    wouldEvict: {
+      ...{ bytes: 71_000, keptBytes: 0 },
+      rules: [
+        { rule: 'cache', keys: 71, bytes: 70_000 },
+        { rule: 'found', keys: null, bytes: 1000 },
+      ],
+    },
+  },
   eviction: {
     ...{
       startShare: 0.78,
@@ -344,7 +353,10 @@ const SINGLE: Record<string, number> = {
   memory_poll_errors_total: 6,
   shed_level_changes_total: 2,
   shed_active: 1,
-  rehearsal_active: 0,
+  rehearsal_active: 1,
+  'rehearsal_evict_keys{rule="cache"}': 71,
+  'rehearsal_evict_bytes{rule="cache"}': 70_000,
+  'rehearsal_evict_bytes{rule="found"}': 1000,
   'shed_share{priority="low"}': 0.5,
   'shed_share{priority="normal"}': 0.25,
   'shed_share{priority="high"}': 0.125,

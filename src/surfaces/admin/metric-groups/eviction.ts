@@ -1,5 +1,5 @@
 // Metrics of making room: src/evict.
-import type { EvictionSnapshot, RuleEvictionSnapshot } from '../../../memory/eviction.js';
+import type { EvictionSnapshot, RuleEvictionSnapshot, WouldEvict } from '../../../memory/eviction.js';
 import type { Reader } from '../metric-labels.js';
 import { one, perRule } from '../metric-readers.js';
 import type { MetricGroup, MetricRow } from './metric-group.js';
@@ -15,6 +15,18 @@ function known(value: (rule: RuleEvictionSnapshot) => number): Reader {
     labels: ['rule'],
     read: ({ memory: { eviction } }) =>
       (eviction?.rules ?? []).map((rule) => ({ value: value(rule), labels: { rule: rule.rule } })),
+  };
+}
+
+/** A line for each rule of which the running rehearsal would remove keys; none where the value is unknown. */
+function rehearsed(value: (rule: WouldEvict['rules'][number]) => number | null): Reader {
+  return {
+    labels: ['rule'],
+    read: ({ memory: { rehearsal } }) =>
+      (rehearsal?.wouldEvict?.rules ?? []).flatMap((row) => {
+        const found = value(row);
+        return found === null ? [] : [{ value: found, labels: { rule: row.rule } }];
+      }),
   };
 }
 
@@ -43,6 +55,18 @@ const ROWS: readonly MetricRow[] = [
     'would_evict_bytes_total',
     'Memory that these keys took, estimated.',
     perRule((r) => r.wouldEvictBytes),
+  ],
+  [
+    'gauge',
+    'rehearsal_evict_keys',
+    'During a rehearsal: keys that Spillway would remove if memory were really so full, estimated. No line: none, or unknown.',
+    rehearsed((r) => r.keys),
+  ],
+  [
+    'gauge',
+    'rehearsal_evict_bytes',
+    'During a rehearsal: memory of the keys that Spillway would remove, estimated. No line: none.',
+    rehearsed((r) => r.bytes),
   ],
   ['gauge', 'evictable_keys', 'Keys that Spillway knows and may remove.', known((r) => r.keys)],
   ['gauge', 'evictable_bytes', 'Memory that these keys take, estimated.', known((r) => r.bytes)],

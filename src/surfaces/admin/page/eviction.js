@@ -4,6 +4,9 @@ import { bytes, count, duration, percent } from './format.js';
 /** @import { MemorySnapshot } from '../../../memory/snapshot.js' */
 /** @import { RuleStats } from '../../../observe/stats/snapshot.js' */
 
+/** The most rules that a sentence names. */
+const NAMED = 5;
+
 /** '' where no rule has evict. @param {Pick<MemorySnapshot, 'eviction'>} memory */
 export function evictionText({ eviction }) {
   if (eviction === null) return '';
@@ -23,6 +26,22 @@ export function evictionText({ eviction }) {
     active: `Making room down to ${percent(stopShare)}; ${left}.${blind}`,
     waiting: `Room is made from ${percent(startShare)} on, down to ${percent(stopShare)}; ${left}.${blind}`,
   }[phase];
+}
+
+/**
+ * What the running rehearsal would evict; '' without one, or if nothing would go.
+ * @param {Pick<MemorySnapshot, 'rehearsal'>} memory
+ */
+export function rehearsedText({ rehearsal }) {
+  const all = rehearsal?.wouldEvict?.rules ?? [];
+  if (all.length === 0) return '';
+  const rules = all.slice(0, NAMED).map((row) => {
+    const keys = row.keys === null ? '' : `${count(row.keys)} keys, `;
+    return `${row.rule} (${keys}${bytes(row.bytes)})`;
+  });
+  const more = all.length - NAMED;
+  if (more > 0) rules.push(more === 1 ? '1 more rule' : `${more} more rules`);
+  return `The rehearsal removes no keys; if memory were really so full, Spillway would remove keys of ${rules.join(', ')}.`;
 }
 
 /** @param {RuleStats} rule */

@@ -1,6 +1,6 @@
 // What is refused of each priority now, in which band, and why: the row of boxes, and the sentences below it.
 import { byId, element, setText } from './dom.js';
-import { evictionText } from './eviction.js';
+import { evictionText, rehearsedText } from './eviction.js';
 import { bytes, duration, percent } from './format.js';
 
 /** @import { LiveSnapshot } from '../../../observe/snapshots/live.js' */
@@ -37,7 +37,7 @@ export function showLevels({ memory, growth, state: service }) {
   const { maxmemoryBytes, policy, reason } = memory;
   const limit =
     maxmemoryBytes === null || maxmemoryBytes === 0 ? 'no maxmemory' : `maxmemory ${bytes(maxmemoryBytes)}`;
-  setText(byId('eviction'), evictionText(memory));
+  setText(byId('eviction'), [evictionText(memory), rehearsedText(memory)].join(' ').trim());
   const refusing = Object.entries(memory.level).some(
     ([name, { shedShare }]) => shedShare > 0 && !service.observed.some((each) => each === name),
   );
