@@ -91,7 +91,7 @@ t.test(
     const config = {
       ...{ upstream: { url: `redis://127.0.0.1:${redis.port}` }, admin: { listen: '127.0.0.1:0' } },
       memory: { pollInterval: '100ms', staleAfter: '1s', reserve: 'off' },
-      rules: [{ name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' }],
+      rules: [{ name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low', evict: true }],
     };
     const authorization = { authorization: 'Bearer a-token-of-this-test' };
     const proxy = await withProxyProcess(t, {
@@ -137,8 +137,12 @@ t.test(
         headers: { ...authorization, ...(body && { 'content-type': 'application/json' }) },
         ...(body && { body: JSON.stringify(body) }),
       });
+    await (await withRaw(t, Number(proxy.port))).call('SET', 'cache:1', 'a page');
     t.equal((await simulate('POST', { pressure: 0.9, seconds: 600 })).status, 200);
     await check('rehearsing');
+    await page
+      .locator('#eviction', { hasText: /Spillway would remove keys of cache \(.*\)\.$/ })
+      .waitFor({ timeout: SHOWN_MS });
     const { also } = (await (
       await fetch(`${url}/api/state`, { headers: authorization })
     ).json()) as ServiceStateSnapshot;
