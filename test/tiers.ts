@@ -96,6 +96,7 @@ export const ONE_POOLING: readonly string[] = [
   'integration/admin-live.test.ts',
   'integration/advice.test.ts',
   'integration/alerts.test.ts',
+  'integration/check-name.test.ts',
   'integration/check-sentinels.test.ts',
   'integration/cli-ask.test.ts',
   'integration/cli-top.test.ts',

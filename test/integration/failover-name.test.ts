@@ -2,9 +2,11 @@
 // primary in the end, and no command goes to one that is not.
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import { Authority } from '../support/certificates.js';
 import { failoverOf } from '../support/failover-lab.js';
-import { FIRST, SECOND, unknown, withName, withTwoServers } from '../support/named-server.js';
+import { FIRST, SECOND, type Secure, unknown, withName, withTwoServers } from '../support/named-server.js';
 import { POOLS, type TestProxy, withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { Writers } from '../support/sentinel-rig.js';
@@ -14,10 +16,12 @@ const PATIENCE = { timeoutMs: 30_000 };
 const WRITERS = 4;
 const dns = withName(t, 'primary.spillway.test');
 
-/** A primary and its replica, and a proxy of each kind in front of the name. */
-async function withNamedPrimary(t: Test) {
+/** A primary and its replica, and a proxy of each kind in front of the name; `secure`: by TLS, with certificates for the name only. */
+async function withNamedPrimary(t: Test, secure?: Awaited<ReturnType<typeof byTls>>) {
   dns.meaning = FIRST;
-  const [one, other] = await withTwoServers(t, ({ port }) => ['--replicaof', `${FIRST} ${port}`]);
+  const replica = ({ port }: RedisProcess) => ['--replicaof', `${FIRST} ${port}`];
+  const [one, other] = await withTwoServers(t, replica, secure?.servers);
+  const port = secure?.servers[0].port ?? one.port;
   const [first, second] = [ask(t, one), ask(t, other)];
   const inStep = () =>
     until(async () => /^slave0:.*state=online/m.test(await first.info('replication')), {
@@ -25,12 +29,13 @@ async function withNamedPrimary(t: Test) {
       describe: 'the replica to be in step',
     });
   await inStep();
-  const url = `redis://${dns.name}:${one.port}`;
+  const url = `${secure ? 'rediss' : 'redis'}://${dns.name}:${port}`;
+  const tls = secure && { tls: { ca: secure.ca } };
   const proxies: TestProxy[] = [];
   for (const pool of POOLS)
     for (const workers of [1, 2]) {
       // Workers are processes of their own: only the primary process asks for the name.
-      const upstream = { url, pool, failover: { mode: 'name', pause: '60s' } };
+      const upstream = { url, pool, ...tls, failover: { mode: 'name', pause: '60s' } };
       proxies.push(await withProxy(t, { redis: one, config: { workers, upstream } }));
     }
   const writers = proxies.map(({ port }, i) => new Writers(WRITERS, () => port, `w${i}`));
@@ -47,7 +52,7 @@ async function withNamedPrimary(t: Test) {
       const lost = await each.lostOn(other.port);
       const { acknowledged, errors } = each;
       t.same(lost.slice(0, 3), [], `${lost.length} of ${acknowledged.length} acknowledged writes lost`);
-      t.match(await failoverOf(proxies[i] as TestProxy), { state: 'here', address: `${SECOND}:${one.port}` });
+      t.match(await failoverOf(proxies[i] as TestProxy), { state: 'here', address: `${SECOND}:${port}` });
       t.comment(
         `${acknowledged.length} acknowledged, gap ${Math.round(each.longestGap)} ms, ${errors.length} errors`,
       );
@@ -55,6 +60,18 @@ async function withNamedPrimary(t: Test) {
   };
   await more();
   return { one, other, first, second, proxies, writers, paused, finish };
+}
+
+/** Certificates, and how two servers listen with them. */
+async function byTls(t: Test) {
+  const authority = await Authority.create(t);
+  const { cert, key } = await authority.issue('named', { names: [dns.name], addresses: [] });
+  const files = ['--tls-ca-cert-file', authority.ca, '--tls-cert-file', cert, '--tls-key-file', key];
+  const secure = async (): Promise<Secure> => {
+    const port = await findFreePort();
+    return { port, args: ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files] };
+  };
+  return { ca: authority.ca, servers: [await secure(), await secure()] as const };
 }
 
 function ask(t: Test, { port }: RedisProcess): Redis {
@@ -66,23 +83,27 @@ function ask(t: Test, { port }: RedisProcess): Redis {
 
 const role = async (redis: Redis) => /^role:(\w+)/m.exec(await redis.info('replication'))?.[1];
 
-t.test('FAILOVER, and then the name means the new primary', async (t) => {
-  const { first, second, writers, paused, finish } = await withNamedPrimary(t);
-  await first.call('FAILOVER');
-  await until(async () => (await role(second)) === 'master', {
-    ...PATIENCE,
-    describe: 'the replica to be promoted',
-  });
-  await paused();
-  dns.meaning = SECOND;
-  await finish(t);
-  for (const { errors } of writers)
-    t.same(
-      errors.filter(({ text }) => !/^-READONLY|^-UNBLOCKED|the connection ended/.test(text)),
-      [],
-      'no other error than that the old primary is one no longer',
+for (const by of ['TCP', 'TLS'])
+  t.test(`FAILOVER, and then the name means the new primary, by ${by}`, async (t) => {
+    const { first, second, writers, paused, finish } = await withNamedPrimary(
+      t,
+      by === 'TLS' ? await byTls(t) : undefined,
     );
-});
+    await first.call('FAILOVER');
+    await until(async () => (await role(second)) === 'master', {
+      ...PATIENCE,
+      describe: 'the replica to be promoted',
+    });
+    await paused();
+    dns.meaning = SECOND;
+    await finish(t);
+    for (const { errors } of writers)
+      t.same(
+        errors.filter(({ text }) => !/^-READONLY|^-UNBLOCKED|the connection ended/.test(text)),
+        [],
+        'no other error than that the old primary is one no longer',
+      );
+  });
 
 t.test('the name moves before the replica is promoted: clients wait for it', async (t) => {
   const { second, proxies, writers, paused, finish } = await withNamedPrimary(t);

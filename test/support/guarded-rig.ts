@@ -11,7 +11,7 @@ const MACHINES = 3;
 /** The certificate is for this name, and for no address. */
 const SERVER_NAME = 'redis.spillway.test';
 export const WATCH = { user: 'watch', password: "the Sentinels' secret" };
-export const APP = { user: 'app', password: 'app-secret' };
+const APP = { user: 'app', password: 'app-secret' };
 const RIGHTS = ['+sentinel|master', '+sentinel|get-master-addr-by-name', '+ping', '+hello', '+client'];
 const EVENTS = ['+subscribe', '&*'];
 const SWITCH_RIGHTS = ['+sentinel|replicas', '+sentinel|ckquorum', '+sentinel|failover'];

@@ -47,22 +47,38 @@ export function unknown({ name }: Name): (answer: Answer) => void {
   return (answer) => void setImmediate(() => answer(error));
 }
 
-/** The first one is at FIRST, the other one also at SECOND and the first one's port. */
+/**
+ * The first one is at FIRST, the other one also at SECOND and the first one's port. With `secure` they also listen by TLS: at the
+ * port that the first one has for it, and in the same way.
+ */
 export async function withTwoServers(
   t: TestScope,
   args: (first: RedisProcess) => readonly string[],
+  secure?: readonly [of: Secure, ofOther: Secure],
 ): Promise<[RedisProcess, RedisProcess]> {
-  const one = await withRedis(t);
-  const other = await withRedis(t, [...args(one)]);
+  const one = await withRedis(t, secure?.[0].args);
+  const other = await withRedis(t, [...args(one), ...(secure?.[1].args ?? [])]);
+  await withDoor(t, one.port, other.port);
+  if (secure !== undefined) await withDoor(t, secure[0].port, secure[1].port);
+  return [one, other];
+}
+
+/** How a server listens by TLS. */
+export interface Secure {
+  readonly port: number;
+  readonly args: readonly string[];
+}
+
+/** At SECOND and `port` is what is at FIRST and `to`. */
+async function withDoor(t: TestScope, port: number, to: number): Promise<void> {
   const door = net.createServer((near) => {
-    const far = net.connect(other.port, FIRST);
+    const far = net.connect(to, FIRST);
     for (const socket of [near, far]) socket.on('error', () => {});
     near.pipe(far).pipe(near);
     near.on('close', () => far.destroy());
     far.on('close', () => near.destroy());
   });
-  await once(door.listen(one.port, SECOND), 'listening');
+  await once(door.listen(port, SECOND), 'listening');
   t.teardown(() => door.close());
-  if ((door.address() as AddressInfo).port !== one.port) throw new Error('the door is elsewhere');
-  return [one, other];
+  if ((door.address() as AddressInfo).port !== port) throw new Error('the door is elsewhere');
 }
