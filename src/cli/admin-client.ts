@@ -1,5 +1,5 @@
 // A client of the admin API of a running proxy. Owns its address, the token, and the errors for the user.
-// Bounds: an answer takes at most TIMEOUT_MS and MOST_BYTES. Redirects are not followed, because they would send the token
+// Bounds: an answer takes at most TIMEOUT_MS, or what its caller allows, and MOST_BYTES. Redirects are not followed, because they would send the token
 // to another server.
 
 import type { ListenAddress } from '../config/address.js';
@@ -38,9 +38,9 @@ export class AdminClient {
   }
 
   /** Like get(), by POST. @throws AdminError */
-  post<T>(path: string, body: unknown): Promise<T> {
+  post<T>(path: string, body: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
     const headers = { 'content-type': 'application/json' };
-    return this.ask<T>(path, { method: 'POST', body: JSON.stringify(body), headers });
+    return this.ask<T>(path, { method: 'POST', body: JSON.stringify(body), headers }, timeoutMs);
   }
 
   /** Sends a DELETE. @throws AdminError */
@@ -48,8 +48,12 @@ export class AdminClient {
     await this.ask(path, { method: 'DELETE' });
   }
 
-  private async ask<T>(path: string, { signal, headers, ...request }: RequestInit): Promise<T> {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  private async ask<T>(
+    path: string,
+    { signal, headers, ...request }: RequestInit,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<T> {
+    const timeout = AbortSignal.timeout(timeoutMs);
     const send = () =>
       fetch(this.url + path, {
         ...request,
@@ -73,7 +77,7 @@ export class AdminClient {
       body = await this.read(response);
     } catch (error) {
       if (error instanceof AdminError) throw error;
-      throw new AdminError(`cannot ask ${this.url}: ${reasonOf(error)}`);
+      throw new AdminError(`cannot ask ${this.url}: ${reasonOf(error, timeoutMs)}`);
     }
     if (response.status === 204) return undefined as T;
     const answer = parse(body);
@@ -140,9 +144,9 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: NO_HTTP,
 };
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`;
   const cause = error.cause instanceof Error ? error.cause : error;
   const code = 'code' in cause ? String(cause.code) : '';
   if (cause.message === 'bad port')

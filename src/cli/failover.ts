@@ -15,6 +15,8 @@ export interface FailoverOptions extends AskOptions {
 
 const PATH = '/api/failover';
 const LOOK_MS = 100;
+/** The proxy asks Sentinels, primary and replicas first: slow ones take it some seconds (failover/connection.ts). */
+const LOOKS_MS = 10_000;
 
 export async function failoverCommand(options: FailoverOptions, env: Environment): Promise<ExitCode> {
   const { json = false } = options;
@@ -23,13 +25,14 @@ export async function failoverCommand(options: FailoverOptions, env: Environment
   };
   return asking(options, env, async (client) => {
     if (options.dryRun === true) {
-      const answer = await client.post<{ plan: SwitchPlanSnapshot }>(PATH, { dryRun: true });
+      const answer = await client.post<{ plan: SwitchPlanSnapshot }>(PATH, { dryRun: true }, LOOKS_MS);
       process.stdout.write(`${json ? JSON.stringify(answer) : planText(answer.plan)}\n`);
       return ExitCode.OK;
     }
     let { switch: run } = await client.post<{ switch: PlannedSwitchSnapshot }>(
       PATH,
       options.pauseServer === true ? { pauseServer: true } : {},
+      LOOKS_MS,
     );
     const { startedAt } = run;
     say(`clients wait; ${run.to} is to replace ${run.from}`);

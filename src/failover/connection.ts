@@ -5,6 +5,8 @@ import { Redis } from 'ioredis';
 import type { PrimaryAddress } from './whereabouts.js';
 
 const ANSWER_MS = 1000;
+/** ioredis's own words, for an answer and for the connection. */
+const TIMED_OUT = /^Command timed out$|ETIMEDOUT/;
 
 export interface Login {
   readonly username: string | undefined;
@@ -47,21 +49,21 @@ export class Connection {
     }
   }
 
-  /** Asks in one go; the replies, of which an error is an Error. @throws Error with one line if the connection fails */
+  /**
+   * Asks in one go; the replies, of which an error of the server is an Error.
+   * @throws Error with one line if the connection fails, or if an answer does not come
+   */
   async askAll(questions: readonly (readonly string[])[]): Promise<unknown[]> {
+    let replies: [error: Error | null, reply: unknown][] | null;
     try {
-      const replies = await this.redis.pipeline(questions.map((words) => [...words])).exec();
-      return (replies ?? []).map(([error, reply]) => error ?? reply);
+      replies = await this.redis.pipeline(questions.map((words) => [...words])).exec();
     } catch (error) {
       throw this.inWords(error);
     }
-  }
-
-  /** @throws Error with one line: the server's error, or that of the connection */
-  async ask(...words: readonly string[]): Promise<unknown> {
-    const [reply] = await this.askAll([words]);
-    if (reply instanceof Error) throw this.inWords(reply);
-    return reply;
+    return (replies ?? []).map(([error, reply]) => {
+      if (error !== null && error.name !== 'ReplyError') throw this.inWords(error);
+      return error ?? reply;
+    });
   }
 
   close(): void {
@@ -70,6 +72,7 @@ export class Connection {
 
   private inWords(error: unknown): Error {
     const { message } = this.failure ?? (error as Error);
+    if (TIMED_OUT.test(message)) return new Error(`no answer within ${ANSWER_MS / 1000} s`);
     return new Error((message.split('\n', 1)[0] as string).slice(0, 200));
   }
 }

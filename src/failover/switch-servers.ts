@@ -60,12 +60,18 @@ export class SwitchServers {
   async look(sentinels: readonly (readonly [number: number, address: PrimaryAddress])[]): Promise<void> {
     const { serverLogin } = this.options;
     const fit = await this.chooseSentinel(sentinels);
-    this.source = await this.open(this.address, serverLogin);
+    this.source = await this.open(nameOf(this.address), this.address, serverLogin);
     await this.lookAtPrimary();
-    for (const { address, priority } of fit) {
-      const connection = await this.open(address, serverLogin);
-      this.replicas.push({ address, priority, connection, offset: 0 });
+    // The opening takes at most as long as an answer of one of them.
+    const opened = await Promise.allSettled(
+      fit.map(({ address }) => this.open(`the replica ${nameOf(address)}`, address, serverLogin)),
+    );
+    for (const [i, { address, priority }] of fit.entries()) {
+      const each = opened[i];
+      if (each?.status === 'fulfilled')
+        this.replicas.push({ address, priority, connection: each.value, offset: 0 });
     }
+    for (const each of opened) if (each.status === 'rejected') throw each.reason;
     await this.lookAtReplicas();
   }
 
@@ -106,14 +112,14 @@ export class SwitchServers {
    * it does after half of downAfterMs. @throws SwitchError when it refuses
    */
   async pauseWrites(milliseconds: number): Promise<void> {
-    await this.asked(this.source, nameOf(this.address), 'client', 'pause', String(milliseconds), 'WRITE');
+    await this.asked(this.source, nameOf(this.address), ['client', 'pause', String(milliseconds), 'WRITE']);
   }
 
   /** On a connection of its own: with the demotion Sentinel ends all others. */
   async unpauseWrites(): Promise<void> {
-    const connection = await this.open(this.address, this.options.serverLogin);
+    const connection = await this.open(nameOf(this.address), this.address, this.options.serverLogin);
     try {
-      await this.asked(connection, nameOf(this.address), 'client', 'unpause');
+      await this.asked(connection, nameOf(this.address), ['client', 'unpause']);
     } finally {
       connection.close();
     }
@@ -128,8 +134,7 @@ export class SwitchServers {
   async promote(): Promise<void> {
     const question = ['sentinel', 'failover', this.options.primary];
     const [reply] = (await this.voice?.askAll([question]).catch(() => [])) ?? [];
-    if (reply instanceof Error && reply.name === 'ReplyError')
-      throw new SwitchError(`the Sentinel refuses: ${reply.message}`);
+    if (reply instanceof Error) throw new SwitchError(`the Sentinel refuses: ${reply.message}`);
   }
 
   close(): void {
@@ -138,54 +143,69 @@ export class SwitchServers {
     for (const { connection } of this.replicas) connection.close();
   }
 
-  /** The first Sentinel that can promote a replica. @returns the replicas among which it chooses */
+  /** Asks all at once; the first of those that can promote a replica will. @returns the replicas among which it chooses */
   private async chooseSentinel(
     sentinels: readonly (readonly [number: number, address: PrimaryAddress])[],
   ): Promise<ReturnType<typeof firstOf>> {
-    let refused = new SwitchError('no Sentinel names the primary in use');
-    for (const [number, address] of sentinels) {
-      this.voice?.close();
-      try {
-        this.voice = await this.open(address, this.options.sentinelLogin);
-        const fit = await this.askSentinel(this.voice, address);
-        this.sentinel = number;
-        return fit;
-      } catch (error) {
-        if (!(error instanceof SwitchError)) throw error;
-        refused = error;
-      }
-    }
-    throw refused;
+    const asked = await Promise.all(
+      sentinels.map(async ([number, address]) => {
+        try {
+          return { number, ...(await this.askSentinel(address)) };
+        } catch (error) {
+          if (error instanceof SwitchError) return error;
+          throw error;
+        }
+      }),
+    );
+    const [chosen, ...others] = asked.flatMap((each) => (each instanceof SwitchError ? [] : [each]));
+    for (const { voice } of others) voice.close();
+    if (chosen === undefined) throw asked.at(-1) ?? new SwitchError('no Sentinel names the primary in use');
+    this.voice = chosen.voice;
+    this.sentinel = chosen.number;
+    this.quorum = chosen.quorum;
+    this.downAfterMs = chosen.downAfterMs;
+    this.unfit = chosen.unfit;
+    return chosen.fit;
   }
 
-  private async askSentinel(voice: Connection, address: PrimaryAddress): Promise<ReturnType<typeof firstOf>> {
-    const { primary, natMap } = this.options;
+  private async askSentinel(address: PrimaryAddress) {
     const where = `the Sentinel ${nameOf(address)}`;
-    const [master, named, replicas, quorum] = await voice.askAll([
+    const voice = await this.open(where, address, this.options.sentinelLogin);
+    try {
+      return { voice, ...(await this.couldPromote(voice, where)) };
+    } catch (error) {
+      voice.close();
+      throw error;
+    }
+  }
+
+  /** What a Sentinel knows that can promote a replica now. @throws SwitchError */
+  private async couldPromote(voice: Connection, where: string) {
+    const { primary, natMap } = this.options;
+    const [master, named, replicas, quorum] = await this.asked(
+      voice,
+      where,
       ['sentinel', 'master', primary],
       ['sentinel', 'get-master-addr-by-name', primary],
       ['sentinel', 'replicas', primary],
       ['sentinel', 'ckquorum', primary],
-    ]);
-    for (const reply of [master, named, replicas, quorum])
-      if (reply instanceof Error) throw new SwitchError(`${where} answers: ${reply.message}`);
+    );
     const answer = answerOf(master, named, natMap);
     if (answer === undefined) throw new SwitchError(`the answer of ${where} cannot be read`);
     if (answer.leaving) throw new SwitchError(`${where} is failing over already`);
     if (!sameAddress(answer.address, this.address))
       throw new SwitchError(`${where} names another primary, ${nameOf(answer.address)}`);
-    const found = fitReplicasOf(replicas, natMap, answer.downAfterMs);
-    this.unfit = found.unfit;
+    const { downAfterMs } = answer;
+    const found = fitReplicasOf(replicas, natMap, downAfterMs);
+    const { unfit } = found;
     const fit = firstOf(found);
     if (fit.length === 0) {
-      const why = found.unfit.map((unfit) => `${unfit.address}: ${unfit.why}`).join('; ');
+      const why = unfit.map((each) => `${each.address}: ${each.why}`).join('; ');
       throw new SwitchError(
         `no replica of ${nameOf(this.address)} is fit to become the primary (${why === '' ? `${where} knows none` : why})`,
       );
     }
-    this.quorum = String(quorum);
-    this.downAfterMs = answer.downAfterMs;
-    return fit;
+    return { fit, unfit, downAfterMs, quorum: String(quorum) };
   }
 
   private async lookAtPrimary(): Promise<void> {
@@ -221,26 +241,31 @@ export class SwitchServers {
     connection: Connection | undefined,
     address: PrimaryAddress,
   ): Promise<ReadonlyMap<string, string>> {
-    return infoFields(String(await this.asked(connection, nameOf(address), 'info', 'replication')));
+    const [info] = await this.asked(connection, nameOf(address), ['info', 'replication']);
+    return infoFields(String(info));
   }
 
-  private async open(address: PrimaryAddress, login: Login): Promise<Connection> {
+  private async open(where: string, address: PrimaryAddress, login: Login): Promise<Connection> {
     try {
       return await Connection.open(address, login, CLIENT_NAME);
     } catch (error) {
-      throw new SwitchError(`${nameOf(address)}: ${(error as Error).message}`);
+      throw new SwitchError(`${where}: ${(error as Error).message}`);
     }
   }
 
   private async asked(
     connection: Connection | undefined,
     where: string,
-    ...words: string[]
-  ): Promise<unknown> {
+    ...questions: (readonly string[])[]
+  ): Promise<unknown[]> {
+    let replies: unknown[] | undefined;
     try {
-      return await connection?.ask(...words);
+      replies = await connection?.askAll(questions);
     } catch (error) {
-      throw new SwitchError(`${where} answers: ${(error as Error).message}`);
+      throw new SwitchError(`${where}: ${(error as Error).message}`);
     }
+    for (const reply of replies ?? [])
+      if (reply instanceof Error) throw new SwitchError(`${where} answers: ${reply.message}`);
+    return replies ?? [];
   }
 }

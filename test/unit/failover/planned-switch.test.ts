@@ -1,7 +1,7 @@
 // A planned switch against scripted servers, whose offsets the test sets: a real replica cannot be made to lag at a given moment.
 // Sentinel is told to promote only when nothing more is acknowledged and the replicas have everything; what fails before that
 // ends the pause at the old primary.
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { type Test, test } from 'tap';
 import { PlannedSwitch, type SwitchParts } from '../../../src/failover/planned-switch.js';
 import type { PrimaryAddress } from '../../../src/failover/whereabouts.js';
@@ -97,7 +97,16 @@ async function lab(t: Test, { pauseMs = 10_000 } = {}) {
   };
   const planned = new PlannedSwitch(parts);
   t.teardown(() => planned.close());
-  return { state, calls, planned, primary, replicas, settle: (settled = true) => settle(settled) };
+  return {
+    state,
+    calls,
+    planned,
+    parts,
+    primary,
+    replicas,
+    sentinel,
+    settle: (settled = true) => settle(settled),
+  };
 }
 
 test('the promotion waits for the last acknowledgement and for the replicas', async (t) => {
@@ -200,4 +209,42 @@ test('what it refuses before anybody waits', async (t) => {
   t.match(await short.planned.begin(), { refused: /upstream.failover.pause is 4 s/ });
   t.same([...calls, ...short.calls], []);
   t.equal(planned.snapshot, null);
+});
+
+test('all Sentinels are asked at once, and the first that can promote a replica will', async (t) => {
+  const { parts, sentinel, settle } = await lab(t);
+  let asked = 0;
+  // Silent as long as the later ones are not asked, and for good.
+  const silent = () =>
+    scripted(t, ([command, word]) => {
+      if (word === 'master') asked++;
+      return command === 'client' ? '+OK\r\n' : '';
+    });
+  const [mute, late] = [await silent(), await silent()];
+  const waiting = createServer((near) => {
+    const far = connect(sentinel);
+    far.pipe(near);
+    near.on('error', () => {});
+    far.on('error', () => {});
+    t.teardown(() => {
+      near.destroy();
+      far.destroy();
+    });
+    void until(() => asked === 2, { timeoutMs: 60_000 }).then(() => near.pipe(far));
+  });
+  const port = await listen(waiting);
+  t.teardown(() => waiting.close());
+  const first = { host: '127.0.0.1', port };
+  const chosen = new Promise<number>((resolve) => {
+    const sentinels = [mute, first, late].map((address, i) => [i, address] as const);
+    const planned = new PlannedSwitch({ ...parts, sentinels: () => sentinels, switching: resolve });
+    t.teardown(() => planned.close());
+    void planned.begin().then((begun) => {
+      t.match(begun, { state: 'waiting' });
+      settle();
+    });
+  });
+  t.equal(await chosen, 1);
+  const alone = new PlannedSwitch({ ...parts, sentinels: () => [[0, mute]] });
+  t.match(await alone.plan(), { refused: /^the Sentinel 127\.0\.0\.1:\d+: no answer within 1 s$/ });
 });
