@@ -159,6 +159,11 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise:
+          'While a server is silent, or refuses connections, every request to the admin server is answered, and a planned switch that is refused changes nothing.',
+        tests: [['robustness/servers-silent.test.ts'], ['robustness/servers-silent-actions.test.ts']],
+      },
+      {
+        promise:
           'While the server loads its data or refuses the password, clients get the server’s own errors. Spillway becomes ready by itself.',
         tests: [['robustness/servers-starting.test.ts']],
       },
