@@ -28,7 +28,6 @@ import { Hold } from './pooling/hold.js';
 import { type Identity, NOBODY } from './pooling/identity.js';
 import { Place, Placement, type SharedUpstream, type Switchboard } from './pooling/placement.js';
 import type { ReplyOwner } from './reply/reply-owner.js';
-import { SILENT } from './reply/reply-sequencer.js';
 import { CommandRouter } from './request/command-router.js';
 import { ConnectionCommands } from './request/connection-commands.js';
 import { GrowthMeter } from './request/growth-meter.js';
@@ -42,6 +41,7 @@ import { WriteForwarder } from './request/write-forwarder.js';
 import type { SessionContext } from './session-context.js';
 import type { ConsoleQuestion } from './state/console-question.js';
 import { ProtocolState } from './state/protocol-state.js';
+import { QuestionEnd } from './state/question-end.js';
 
 export class Session implements ReplyOwner {
   /** A bug in Spillway: the owner must end the client. */
@@ -52,6 +52,7 @@ export class Session implements ReplyOwner {
   private readonly intake = new Intake();
   private readonly feed: RequestFeed;
   private readonly router: CommandRouter;
+  private readonly questionEnd: QuestionEnd;
   private readonly protocol: ProtocolState;
   private readonly upstream: UpstreamWriter;
   /** Command pooling only. */
@@ -95,6 +96,7 @@ export class Session implements ReplyOwner {
     this.router = new CommandRouter(context, {
       ...{ args, intake, upstream, protocol, connection, placement, writes, changes, latency, reliefs },
     });
+    this.questionEnd = new QuestionEnd(protocol, this.router);
     this.feed = new RequestFeed(args, intake, upstream, this.router, context.memory);
   }
 
@@ -239,16 +241,7 @@ export class Session implements ReplyOwner {
    */
   giveUpQuestion(): void {
     this.guarded(() => {
-      const { console, replies } = this.protocol;
-      if (console.isHeld) {
-        if (!replies.owesNothing || this.protocol.inMulti) return;
-        this.router.refuse(SILENT);
-      } else {
-        if (!replies.giveUpQuestion()) return;
-        console.settle();
-        if (!this.intake.stalled || this.closed || this.router.stops.forbidsRest) return;
-      }
-      this.resume();
+      if (this.questionEnd.giveUp() && this.intake.stalled && !this.closed) this.resume();
     });
   }
 
@@ -459,7 +452,7 @@ export class Session implements ReplyOwner {
   private resume(): void {
     this.protocol.console.resumed();
     this.feed.resume();
-    this.router.stops.resumed();
+    this.router.resumed();
     this.afterRequests();
   }
 

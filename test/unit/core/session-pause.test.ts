@@ -1,6 +1,7 @@
 // A session that is paused while the primary may move: nothing new goes up, what has begun is finished, and what waited goes
 // up when the pause is over, once and in order. What is played at random is in property/core/session*.test.ts.
 import t from 'tap';
+import type { CommandRouter } from '../../../src/core/session/request/command-router.js';
 import { cmd, makeSession, OK } from '../../support/session-lab.js';
 
 const transaction = cmd('MULTI') + cmd('SET', 'k', 'v') + cmd('EXEC');
@@ -147,4 +148,27 @@ t.test('a client that waits in a pause is not idle', async (t) => {
   t.ok(session.mayTimeOut);
   send(cmd('GET', 'a'));
   t.notOk(session.mayTimeOut);
+});
+
+t.test('a refusal is for the held command alone, also if that goes up after all', async (t) => {
+  const refusal = '-ERR refused\r\n';
+  // Each waits for the reply to GET, and goes up then. No caller refuses such a command: that is asked of the router itself.
+  for (const held of [cmd('AUTH', 'secret'), cmd('HELLO', '3', 'AUTH', 'default', 'secret')]) {
+    for (const all of [false, true]) {
+      const { session, client, upstream } = makeSession({ rules: [] });
+      const { router } = session as unknown as { readonly router: CommandRouter };
+      session.fromClient(Buffer.from(cmd('GET', 'a') + held));
+      t.equal(upstream.take().toString(), cmd('GET', 'a'));
+      router.refuse(Buffer.from(refusal));
+      session.fromUpstream(Buffer.from('$-1\r\n'));
+      t.equal(upstream.take().toString(), held);
+      session.fromUpstream(Buffer.from(OK));
+      session.pause(all);
+      session.fromClient(Buffer.from(cmd('GET', 'b')));
+      t.ok(session.stalled);
+      session.unpause();
+      t.equal(upstream.take().toString(), cmd('GET', 'b'));
+      t.equal(client.all(), `$-1\r\n${OK}`);
+    }
+  }
 });

@@ -146,6 +146,12 @@ export class CommandRouter implements CommandHandler {
     this.placement?.wantsNothing();
   }
 
+  /** What was held has been scanned again: no later command gets a refusal that was meant for it. */
+  resumed(): void {
+    this.refusal = undefined;
+    this.stops.resumed();
+  }
+
   /** Answers the command under scan, if it was held and is refused. */
   private refused(): Flow | undefined {
     const { refusal } = this;
