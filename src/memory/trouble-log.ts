@@ -1,10 +1,10 @@
 // The log of failing readings: one line for the same trouble, not one for each attempt, and not one each time that a trouble
 // comes back soon. Invariant: it keeps at most one entry for each hint.
 import type { Logger } from 'pino';
-import { AGAIN, hintFor, messageOf } from './hints.js';
+import { hintFor, messageOf } from './hints.js';
 import { BadReading } from './reading.js';
 
-const BAD_READING = `Spillway cannot use what INFO says; ${AGAIN}`;
+const BAD_READING = 'Spillway cannot use what INFO says';
 /** A trouble that has ended and comes back is logged at most this often. */
 const REPEAT_MS = 60_000;
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -15,8 +15,8 @@ export class TroubleLog {
   /** What it means, and what to do about it; undefined: there was no error, or nothing is known about it. */
   lastHint: string | undefined;
   /** By hint: the errors of the present trouble that were logged, and when. */
-  private readonly reported = new Set<string>();
-  private readonly reportedAt = new Map<string, number>();
+  private readonly reported = new Set<string | undefined>();
+  private readonly reportedAt = new Map<string | undefined, number>();
 
   constructor(
     private readonly log: Logger,
@@ -26,12 +26,16 @@ export class TroubleLog {
   report(error: Error): void {
     this.lastError = messageOf(error);
     const hint = error instanceof BadReading ? BAD_READING : hintFor(error);
-    this.lastHint = hint === AGAIN ? undefined : hint.replace(`; ${AGAIN}`, '');
+    this.lastHint = hint;
     const now = this.clock();
     if (this.reported.has(hint) || now - (this.reportedAt.get(hint) ?? NEVER) < REPEAT_MS) return;
     this.reported.add(hint);
     this.reportedAt.set(hint, now);
-    this.log.error({ err: this.lastError }, `memory monitor: no reading from the server: ${hint}`);
+    const what = hint === undefined ? '' : `${hint}; `;
+    this.log.error(
+      { err: this.lastError },
+      `memory monitor: no reading from the server: ${what}trying again`,
+    );
   }
 
   recovered(): void {

@@ -60,7 +60,7 @@ t.test('each error gets the advice that fits', async (t) => {
     for (const error of errors) {
       const [message, code] = typeof error === 'string' ? [error] : error;
       const hint = hintFor(Object.assign(new Error(message), code === undefined ? {} : { code }));
-      t.ok(hint.includes(advice), `${message}: ${hint}`);
+      t.ok(hint?.includes(advice), `${message}: ${hint}`);
     }
   }
   t.equal(
@@ -68,5 +68,5 @@ t.test('each error gets the advice that fits', async (t) => {
     'the answer is not in the Redis protocol',
   );
   t.equal(messageOf(new Error('ERR something new')), 'ERR something new');
-  t.equal(hintFor(new Error('ERR something new')), 'trying again', 'and what is not known gets none');
+  t.equal(hintFor(new Error('ERR something new')), undefined, 'and what is not known gets none');
 });
