@@ -10,6 +10,7 @@ import { withProxyProcess } from '../support/proxy-process.js';
 import type { TestScope } from '../support/redis.js';
 import { SENTINEL_PRIMARY } from '../support/sentinel.js';
 import { SentinelRig, Writers } from '../support/sentinel-rig.js';
+import { tied } from '../support/tied.js';
 import { until } from '../support/wait.js';
 
 const PATIENCE = { timeoutMs: 90_000 };
@@ -38,13 +39,7 @@ class Gate {
         near.write(bytes);
         gate.hasAnswered ||= passed;
       });
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        one.on('error', () => {});
-        one.on('close', () => other.destroy());
-      }
+      tied(near, far);
     });
     gate.port = await serving(t, server);
     return gate;

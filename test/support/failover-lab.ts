@@ -8,6 +8,7 @@ import { withProxy } from './proxy.js';
 import type { TestScope } from './redis.js';
 import { SENTINEL_PRIMARY } from './sentinel.js';
 import { SentinelRig, Writers } from './sentinel-rig.js';
+import { tied } from './tied.js';
 import { until } from './wait.js';
 
 const PATIENCE = { timeoutMs: 90_000 };
@@ -335,13 +336,7 @@ class Door {
         door.bytes += bytes.length;
       });
       near.pipe(far).pipe(near);
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        one.on('error', () => {});
-        one.on('close', () => other.destroy());
-      }
+      tied(near, far);
     });
     door.port = await serving(t, server);
     return door;

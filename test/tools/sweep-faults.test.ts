@@ -11,6 +11,7 @@ import { withCluster } from '../support/cluster.js';
 import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
+import { tied } from '../support/tied.js';
 import { until } from '../support/wait.js';
 import { everything, judge, judgeNothing, laid } from './sweep-lab.js';
 
@@ -37,13 +38,7 @@ async function withWrongClock(t: Test, target: number, offset: () => number) {
       );
       near.write(Buffer.from(told, 'latin1'));
     });
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      one.on('error', () => other.destroy());
-      one.on('close', () => other.destroy());
-    }
+    tied(near, far);
     t.teardown(() => near.destroy());
   });
   await once(link.listen(0, '127.0.0.1'), 'listening');
