@@ -187,8 +187,8 @@ export class RequestScanner {
     this.position = at;
     if (at === end) return Scan.INCOMPLETE;
     this.next = at + 1;
-    const lineEnd = at > this.start && buf[at - 1] === CR ? at - 1 : at;
-    const words = splitInline(buf, this.start, lineEnd);
+    // A CR before the end is a space.
+    const words = splitInline(buf, this.start, at);
     if (words === undefined) return Scan.MALFORMED;
     this.argc = words.length;
     if (words.length === 0) return Scan.EMPTY;

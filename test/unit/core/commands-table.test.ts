@@ -143,7 +143,17 @@ t.test('a server before 7.0 does not tell which commands block', async (t) => {
 
 t.test('odd entries of a COMMAND reply are left out, the others count', async (t) => {
   const good = ['FT.ADD', -2, ['write'], 1, 1, 1];
-  const reply = [null, 'x', [], ['noflags', 1], ['a', '1', [], 1, 1, 1], ['b', 1, [], '1', 1, 1], good];
+  const reply = [
+    null,
+    'x',
+    [],
+    ['noflags', 1],
+    ['a', '1', [], 1, 1, 1],
+    ['b', 1, [], '1', 1, 1],
+    ['c', 1, [], 1, '1', 1],
+    ['d', 1, [], 1, 1, '1'],
+    good,
+  ];
   t.same(
     factsFromCommandReply(reply).map(({ name }) => name),
     ['ft.add'],

@@ -137,3 +137,18 @@ t.test('where the connection has become a pipe, replies do not wait for it', asy
   session.answer(question, Buffer.from('+late\r\n'));
   t.equal(client.take().toString(), '');
 });
+
+t.test('a question waits until the server has answered it, and no longer', async (t) => {
+  for (const answer of ['-NOPERM no\r\n', '-NOAUTH no\r\n', EMPTY]) {
+    const { session } = makeSession({ console: true });
+    session.fromClient(Buffer.from(cmd('GET', 'other') + ASK));
+    const { waitingQuestion } = session;
+    t.not(waitingQuestion, 0);
+    session.fromUpstream(Buffer.from('$1\r\nx\r\n'));
+    t.equal(session.waitingQuestion, waitingQuestion, 'after the reply before it');
+    session.fromUpstream(Buffer.from(answer.slice(0, 3)));
+    t.equal(session.waitingQuestion, waitingQuestion, 'in the midst of the answer');
+    session.fromUpstream(Buffer.from(answer.slice(3)));
+    t.equal(session.waitingQuestion, 0);
+  }
+});

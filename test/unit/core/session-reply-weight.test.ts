@@ -45,3 +45,19 @@ t.test('small replies, or replies asked for one by one, never make a client bulk
   for (let i = 0; i < 1000; i++) pushes.weigh(64 * KB, 0, true);
   t.equal(pushes.bulky, false, 'pushes');
 });
+
+t.test('a large reply no longer counts once many small ones have come, also at once', async (t) => {
+  for (const [replies, counts] of [
+    [1, true],
+    [2, true],
+    [31, false],
+    [32, false],
+    [1000, false],
+  ] as const) {
+    const weight = new ReplyWeight();
+    weight.weigh(BULK_BYTES, 1, true);
+    t.equal(weight.window(64 * KB), 1);
+    weight.weigh(64 * replies, replies, true);
+    t.equal(weight.window(64 * KB) < 1024, counts, `${replies} small replies`);
+  }
+});

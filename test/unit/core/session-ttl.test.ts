@@ -8,6 +8,7 @@ import {
   everyWay,
   makeSession,
   type Outcome,
+  RULES,
   type Scenario,
 } from '../../support/session-lab.js';
 
@@ -275,4 +276,45 @@ t.test('the reply to a TTL that Spillway takes back for EXPIRE … NX is not the
   t.match(upstream.take().toString(), 'EVAL');
   session.fromUpstream(Buffer.from(':1\r\n:0\r\n+PONG\r\n'));
   t.equal(client.take().toString(), ':0\r\n+PONG\r\n');
+});
+
+t.test(
+  'an EXPIRE that the server refuses, of a key without a TTL of the rule, brings nothing with it',
+  async (t) => {
+    const asked = [['abc'], ['-1', 'GT', 'NX'], ['0', 'NX'], ['60', 'XX']].map((words) =>
+      cmd('EXPIRE', 'ttl:a', ...words),
+    );
+    for (const first of [cmd('SET', 'ttl:a', 1, 'EX', 9), cmd('DEL', 'ttl:a')]) {
+      const { session, upstream } = makeSession({ keys: new KeyMemory(() => 0) });
+      const sent = first + asked.join('');
+      session.fromClient(Buffer.from(sent));
+      t.equal(upstream.all(), sent);
+    }
+  },
+);
+
+t.test('only a TTL that the rule gave is renewed', async (t) => {
+  const rules = RULES.map((rule) => ({ ...rule, renew: true }));
+  for (const first of [cmd('SET', 'ttl:a', 1, 'EX', 9), cmd('DEL', 'ttl:a'), cmd('SET', 'ttl:a', 1)]) {
+    let now = 0;
+    const { session, upstream } = makeSession({ rules, keys: new KeyMemory(() => now) });
+    session.fromClient(Buffer.from(first));
+    now = 30_000;
+    upstream.take();
+    session.fromClient(Buffer.from(cmd('INCR', 'ttl:a')));
+    const [, behind] = upstream.all().split(cmd('INCR', 'ttl:a'));
+    if (first === cmd('SET', 'ttl:a', 1)) t.match(behind, '$4\r\nEVAL\r\n');
+    else t.equal(behind, cmd('PEXPIRE', 'ttl:a', 60_000, 'NX'));
+  }
+});
+
+t.test('a follow-up waits for EXEC wherever its key stands in what was read', async (t) => {
+  const { session, upstream, observer } = makeSession({});
+  const between = cmd('SET', 'other', 'v'.repeat(10_000)).repeat(120);
+  session.fromClient(Buffer.from(cmd('MULTI') + between + cmd('INCR', 'ttl:a') + cmd('EXEC')));
+  session.fromUpstream(
+    Buffer.from(`+OK\r\n${'+QUEUED\r\n'.repeat(121)}*121\r\n${'+OK\r\n'.repeat(120)}:1\r\n`),
+  );
+  t.same(observer.followUps, []);
+  t.ok(upstream.all().endsWith(cmd('EXEC') + cmd('PEXPIRE', 'ttl:a', 60_000, 'NX')));
 });
