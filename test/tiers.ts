@@ -12,6 +12,7 @@ export const REST: readonly string[] = [
   'integration/failover-follower.test.ts',
   'robustness/info.test.ts',
   'robustness/victims.test.ts',
+  'robustness/evictions.test.ts',
   'integration/holds-steady.test.ts',
   'tools/oom-now.test.ts',
   'robustness/bounds-readers.test.ts',

@@ -6,7 +6,7 @@ import { POOL } from '../support/proxy.js';
 import { EvictionsCheck } from './evictions/check.js';
 import { Random, runSeed } from './fuzz/random.js';
 
-const STEPS = 1000;
+const STEPS = 300;
 const COUNTED = ['steps', 'commands', 'refused', 'evicted', 'changes', 'audits'] as const;
 const minutes = Number(process.env.SPILLWAY_MINUTES ?? 10);
 
