@@ -209,6 +209,20 @@ t.test('one server', async (t) => {
     t.equal(await number(direct, 'DBSIZE'), 100);
   });
 
+  t.test('keys that are written while the server is asked about them stay', async (t) => {
+    const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
+    await fill(direct, 100);
+    for (let i = 1; i <= 100; i++) keys.add(`k${i}`, { bytes: 0 });
+    let answers = 0;
+    keys.learn = () => {
+      answers++;
+      keys.rewritten = true;
+    };
+    await work(() => keys.left.length === 0 && answers === 100 && unlinker.dry);
+    t.equal(await number(direct, 'DBSIZE'), 100);
+    t.equal(keys.evicted, 0);
+  });
+
   t.test('keys that are written while they wait for a server that is stopped stay', async (t) => {
     const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {}, undefined, 10);
     await fill(direct, 641);
