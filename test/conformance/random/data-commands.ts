@@ -23,7 +23,7 @@ const strings = templates(`
   SETNX key value, GETSET key value, GETDEL key, GET key, GET key, STRLEN key, APPEND key value
   SETEX key seconds value, GETEX key EX seconds, GETEX key, GETRANGE key index index, SETRANGE key offset text
   INCR key, DECR key, INCRBY key number, DECRBY key number, INCRBYFLOAT key float
-  MGET key..., MSET key+value..., MSET key+value..., MSETNX key+value..., MSET key value key, LCS key key LEN`);
+  MGET key..., MSET key+value..., MSET key+value..., MSETNX key+value..., MSET key value key, LCS key key LEN, SUBSTR key 0 2`);
 
 // ASYNC: else Redis 8 has another thread flush while its client waits, and nobody sees when that is done.
 const keys = templates(`
@@ -91,7 +91,7 @@ const wrong = templates(`
   PING a b c, ECHO, SUBSTR key 0, DEBUG, CONFIG`);
 
 const quiet = templates(
-  'PING, PING text, ECHO text, ECHO large, LOLWUT VERSION x, COMMAND COUNT, TIME x, ROLE',
+  'PING, PING text, ECHO text, ECHO large, LOLWUT VERSION x, COMMAND COUNT, TIME x, ROLE, WAIT 0 10, WAIT 1 10, WAITAOF 0 0 0',
 );
 
 export const dataCommand: fc.Arbitrary<Words> = fc.oneof(

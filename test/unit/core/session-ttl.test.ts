@@ -318,3 +318,26 @@ t.test('a follow-up waits for EXEC wherever its key stands in what was read', as
   t.same(observer.followUps, []);
   t.ok(upstream.all().endsWith(cmd('EXEC') + cmd('PEXPIRE', 'ttl:a', 60_000, 'NX')));
 });
+
+t.test(
+  'a large script is held until its keys are known, once the client is known to be let in',
+  async (t) => {
+    const rules = RULES.map((rule) => ({ ...rule, applyToAll: true, scriptTtl: true }));
+    const script = cmd('EVAL', 'return 1', 1, 'ttl:a', 'v'.repeat(20_000));
+    const followUp = cmd('PEXPIRE', 'ttl:a', 60_000, 'NX');
+    for (const [first, reply, known] of [
+      [cmd('PING'), '+PONG\r\n', true],
+      [cmd('AUTH', 'wrong'), '-WRONGPASS no\r\n', false],
+      ['', '', false],
+    ] as const) {
+      const { session, upstream } = makeSession({ rules });
+      session.fromClient(Buffer.from(first));
+      session.fromUpstream(Buffer.from(reply));
+      upstream.take();
+      session.fromClient(Buffer.from(script.slice(0, 18_000)));
+      t.equal(upstream.take().length > 0, !known, first);
+      session.fromClient(Buffer.from(script.slice(18_000)));
+      t.equal(upstream.take().toString().endsWith(followUp), known, first);
+    }
+  },
+);
