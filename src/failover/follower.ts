@@ -89,9 +89,9 @@ export class Follower implements Whereabouts {
           this.answers(i, null);
           this.act(this.view.answered(i, answer, clock()));
         },
-        onSilent: (reason: string) => {
+        onSilent: (reason: string, isDead = false) => {
           this.answers(i, reason);
-          this.act(this.view.silent(i, clock()));
+          this.act(this.view.silent(i, isDead, clock()));
         },
       };
       if (name !== undefined)

@@ -71,6 +71,6 @@ export class NameLine {
 
   private answer(askedAt: number): void {
     const address = this.last as PrimaryAddress;
-    this.options.onAnswer({ address, askedAt, epoch: 0, leaving: false, downAfterMs: DOWN_AFTER_MS });
+    this.options.onAnswer({ address, askedAt, epoch: 0, leaves: undefined, downAfterMs: DOWN_AFTER_MS });
   }
 }

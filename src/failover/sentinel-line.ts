@@ -2,7 +2,7 @@
 // Both reconnect for ever. While it hears no messages, it asks much more often, since a failover that is about to happen shows in
 // the answers too. Owns the two ioredis clients and a timer.
 // Invariants: one question at a time, and one more if it was requested meanwhile; a connection without an answer within
-// ANSWER_MS is closed and opened again, since a dead route gives no error.
+// ANSWER_MS is closed and opened again, since a dead route gives no error: the one for messages only while the other one answers.
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { SentinelEvent } from './decisions.js';
@@ -30,8 +30,8 @@ export interface LineOptions {
   readonly clock: () => number;
   readonly onEvent: (event: SentinelEvent) => void;
   readonly onAnswer: (answer: Answer) => void;
-  /** The Sentinel does not answer, or does not know the primary. */
-  readonly onSilent: (reason: string) => void;
+  /** The Sentinel does not answer, or does not know the primary. `isDead`: nothing listens at its address. */
+  readonly onSilent: (reason: string, isDead: boolean) => void;
   /** The Sentinel refuses to tell of failovers; null: it does tell. */
   readonly onDeaf: (reason: string | null) => void;
 }
@@ -41,12 +41,14 @@ export class SentinelLine {
   private readonly answers: Redis;
   private asking = false;
   private again = false;
+  private answered = 0;
+  private checking = false;
   private lastError = 'no connection yet';
   private closed = false;
   /** It hears the Sentinel's messages. */
   private hears = false;
   /** By its last answer it is failing over. */
-  private leaving = false;
+  private failing = false;
   private subscribeAgainAt = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -61,9 +63,12 @@ export class SentinelLine {
     this.messages.on('close', () => {
       this.hears = false;
     });
-    this.answers.on('ready', () => this.ask());
+    this.answers.on('ready', () => {
+      this.lastError = 'it ended the connection';
+      this.ask();
+    });
     this.answers.on('close', () => {
-      if (!this.closed) options.onSilent(this.lastError);
+      if (!this.closed) options.onSilent(this.lastError, /ECONNREFUSED/.test(this.lastError));
     });
   }
 
@@ -114,25 +119,40 @@ export class SentinelLine {
       for (const [error] of replies ?? []) if (error !== null) throw error;
       const answer = answerOf(replies?.[0]?.[1], replies?.[1]?.[1], natMap);
       if (answer === undefined) throw new Error('its answer cannot be read');
-      const begun = answer.leaving && !this.leaving;
-      this.leaving = answer.leaving;
+      this.answered++;
+      this.checkMessages();
+      const begun = answer.leaves !== undefined && !this.failing;
+      this.failing = answer.leaves !== undefined;
       if (!this.closed) onAnswer({ ...answer, askedAt });
-      if (!this.closed && begun && !this.hears) onEvent({ type: 'begun', from: answer.address });
+      if (!this.closed && begun && !this.hears) onEvent({ type: 'begun', from: answer.leaves });
     } catch (error) {
       this.failed(error as Error);
-      if (!this.closed) onSilent(this.lastError);
+      if (!this.closed) onSilent(this.lastError, false);
       if ((error as Error).message === TIMED_OUT) this.answers.disconnect(true);
     } finally {
       this.asking = false;
-    }
-    if (this.messages.status === 'ready') {
-      this.messages.ping().catch(() => this.messages.disconnect(true));
-      if (!this.hears && this.options.clock() >= this.subscribeAgainAt) void this.subscribe();
     }
     if (this.again && !this.closed) {
       this.again = false;
       this.ask();
     }
+  }
+
+  /** Closes the connection for messages if it is dead: not if the Sentinel is slow, which would send messages while there is none. */
+  private checkMessages(): void {
+    const { messages, answered } = this;
+    if (messages.status !== 'ready') return;
+    if (!this.hears && this.options.clock() >= this.subscribeAgainAt) void this.subscribe();
+    if (this.checking) return;
+    this.checking = true;
+    messages
+      .ping()
+      .catch(() => {
+        if (messages.status === 'ready' && this.answered > answered) messages.disconnect(true);
+      })
+      .finally(() => {
+        this.checking = false;
+      });
   }
 
   private connection(connectionName: string): Redis {

@@ -6,6 +6,8 @@
 // Invariants:
 // - there is one address; it changes only in a `resume`, which comes only after `pause` or `gone`;
 // - it resumes only at an address whose server said that it is primary, asked after the last reason for doubt;
+// - once a Sentinel has announced that it leaves the address, it resumes there only when this Sentinel says that it has not, or is
+//   dead, or the time is over in which the switch may still come;
 // - it changes to the address that a majority names (or, if no majority answers and `onMinority` allows it, to a higher epoch;
 //   or, with resume "promoted", to the server that a Sentinel promotes, for as long as the others may need to follow);
 // - while a planned switch holds it, a pause ends at another address, or not before its limit.
@@ -14,8 +16,18 @@ import { type Decision, type FenceResult, type SentinelEvent, SIGNS, type ViewOp
 import { type Answer, type Vote, Votes } from './votes.js';
 import { nameOf, type PrimaryAddress, type Sign, sameAddress } from './whereabouts.js';
 
-/** An announced failover that brings no switch within this time is over: then the Sentinels' answers count again. */
+/**
+ * An announced failover that brings no switch within this time is over, and the Sentinels' answers count again: if the Sentinel that
+ * announced it does not say more;
+ */
 const SWITCH_LIMIT_MS = 3000;
+/** if it names another primary: the others hear of that every 2 s (sentinel.c, sentinel_publish_period); */
+const FOLLOW_LIMIT_MS = 5000;
+/**
+ * and if it is silent: it may go on. The others take back a replica that only one of them promoted after 8 s, once they have asked it,
+ * which they do every 10 s (sentinel.c, sentinelRefreshInstanceInfo()).
+ */
+const SILENCE_LIMIT_MS = 20_000;
 /** Older answers do not count. */
 const FRESH_MS = 3000;
 /** For this time after a resumption, signs are checked before clients pause: most are echoes of the switch, or false. */
@@ -35,6 +47,8 @@ export class SentinelView {
   reason: string | null = 'its address is not known yet';
   blind: string | null = null;
   private readonly votes: Votes;
+  /** Sentinels at whose address nothing listens. */
+  private readonly dead = new Set<number>();
   private epoch = -1;
   private since: number;
   /** When a failover last announced itself during this pause; undefined: none did. */
@@ -43,6 +57,8 @@ export class SentinelView {
   private announcer = -1;
   private leaves: PrimaryAddress | undefined;
   private promised: PrimaryAddress | undefined;
+  /** What it has named since. */
+  private announcerNames: PrimaryAddress | undefined;
   /** Answers to questions from before this time say nothing about the primary. */
   private doubtAt: number;
   /** Until this time Spillway may be ahead of the other Sentinels, on the word of one. */
@@ -89,7 +105,7 @@ export class SentinelView {
 
   heard(sentinel: number, event: SentinelEvent, now: number): Decision[] {
     if (event.type === 'aborted') this.aborted(sentinel);
-    else if (event.type === 'begun') this.begun(event.from, now);
+    else if (event.type === 'begun') this.begun(sentinel, event.from, now);
     else if (!sameAddress(event.address, this.address)) this.announced(sentinel, event, now);
     if (this.state !== 'here') this.ask();
     return this.take();
@@ -97,13 +113,18 @@ export class SentinelView {
 
   answered(sentinel: number, answer: Answer, now: number): Decision[] {
     this.votes.take(sentinel, answer);
+    this.dead.delete(sentinel);
+    if (this.state === 'here') this.lookForPromotion(sentinel, answer, now);
+    else if (sentinel === this.announcer) this.announcerSays(answer.address, now);
     this.look(now);
     return this.take();
   }
 
-  /** This Sentinel no longer answers. */
-  silent(sentinel: number, now: number): Decision[] {
+  /** This Sentinel no longer answers. `isDead`: nothing listens at its address. */
+  silent(sentinel: number, isDead: boolean, now: number): Decision[] {
     this.votes.forget(sentinel);
+    if (isDead) this.dead.add(sentinel);
+    else this.dead.delete(sentinel);
     this.look(now);
     return this.take();
   }
@@ -137,6 +158,7 @@ export class SentinelView {
     if (!this.isHeld) return [];
     this.isHeld = false;
     this.failoverAt ??= now;
+    this.leaves ??= this.address;
     if (this.announcer < 0) this.announcer = sentinel;
     return this.take();
   }
@@ -183,11 +205,11 @@ export class SentinelView {
     if (promoting) this.doubtAt = now;
   }
 
-  private begun(from: PrimaryAddress, now: number): void {
+  private begun(sentinel: number, from: PrimaryAddress, now: number): void {
     if (!sameAddress(from, this.address)) return;
     if (this.state === 'here') this.pause('a Sentinel has begun a failover', now);
     // Whether or not it was expected: the others name the old address for some time yet.
-    this.failoverAt = now;
+    Object.assign(this, { failoverAt: now, announcer: sentinel, leaves: from });
   }
 
   private aborted(sentinel: number): void {
@@ -241,7 +263,8 @@ export class SentinelView {
     if (most !== undefined) return back;
     if (this.blind === null || this.options.onMinority === 'pause') return undefined;
     const highest = votes.highest(since);
-    const ahead = highest !== undefined && !highest.leaving && highest.epoch > epoch;
+    const ahead =
+      highest !== undefined && highest.epoch > epoch && !sameAddress(highest.leaves, highest.address);
     return ahead && !sameAddress(highest.address, address) ? highest : back;
   }
 
@@ -249,7 +272,30 @@ export class SentinelView {
     if (this.address === undefined || this.isHeld) return false;
     const leaving = this.votes.leaving(this.address);
     if (this.failoverAt === undefined) return !leaving || now - this.since >= SWITCH_LIMIT_MS;
-    return !leaving && now - this.failoverAt >= SWITCH_LIMIT_MS;
+    return !leaving && now - this.failoverAt >= this.limitMs(this.failoverAt);
+  }
+
+  /** A Sentinel has promoted a replica, and its messages about that were lost with a connection. */
+  private lookForPromotion(sentinel: number, { address, leaves, askedAt }: Answer, now: number): void {
+    if (leaves === undefined || askedAt < this.since || sameAddress(address, leaves)) return;
+    if (sameAddress(leaves, this.address))
+      this.announced(sentinel, { type: 'switched', from: leaves, address }, now);
+  }
+
+  /** What the Sentinel that announced a failover names. Its message may have been lost with its connection. */
+  private announcerSays(address: PrimaryAddress, now: number): void {
+    if (this.failoverAt === undefined || sameAddress(address, this.announcerNames)) return;
+    this.announcerNames = address;
+    if (!sameAddress(address, this.address)) this.failoverAt = now;
+  }
+
+  /** For how long the failover away from `address` that was announced then may still come true. */
+  private limitMs(failoverAt: number): number {
+    const { announcer, address } = this;
+    if (!sameAddress(this.leaves, address) || this.dead.has(announcer)) return SWITCH_LIMIT_MS;
+    const answer = this.votes.of(announcer);
+    if (answer === undefined || answer.askedAt < failoverAt) return SILENCE_LIMIT_MS;
+    return sameAddress(answer.address, address) ? SWITCH_LIMIT_MS : FOLLOW_LIMIT_MS;
   }
 
   /** Whether a failover away from that address is under way, the second within a short time. */
@@ -269,6 +315,7 @@ export class SentinelView {
     this.failoverAt = undefined;
     this.promised = undefined;
     this.leaves = undefined;
+    this.announcerNames = undefined;
     this.announcer = -1;
     this.verifying = undefined;
     this.isPlanned = planned;

@@ -5,7 +5,7 @@
 import type { SentinelEvent } from './decisions.js';
 import { mapped, type NatMap } from './nat-map.js';
 import type { Answer } from './votes.js';
-import { type PrimaryAddress, sameAddress } from './whereabouts.js';
+import type { PrimaryAddress } from './whereabouts.js';
 
 const PROMOTING: ReadonlySet<string> = new Set(['+failover-state-send-slaveof-noone', '+promoted-slave']);
 const SWITCHED = '+switch-master';
@@ -54,11 +54,11 @@ export function answerOf(
   const named = addressOf(address[0], address[1], map);
   const epoch = Number(fields.get('config-epoch'));
   if (named === undefined || !Number.isSafeInteger(epoch)) return undefined;
-  // During a failover it names the old primary until the promotion, then the new one: sentinelGetCurrentMasterAddress().
+  // `old` is so until the end of a failover; it names the new primary from the promotion on: sentinelGetCurrentMasterAddress().
   const old = addressOf(fields.get('ip'), fields.get('port'), map);
   const failing = (fields.get('flags') ?? '').split(',').includes('failover_in_progress');
   return {
-    ...{ address: named, epoch, leaving: failing && sameAddress(named, old) },
+    ...{ address: named, epoch, leaves: failing ? old : undefined },
     downAfterMs: Number(fields.get('down-after-milliseconds')) || 30_000,
   };
 }

@@ -192,7 +192,7 @@ export class SwitchServers {
     );
     const answer = answerOf(master, named, natMap);
     if (answer === undefined) throw new SwitchError(`the answer of ${where} cannot be read`);
-    if (answer.leaving) throw new SwitchError(`${where} is failing over already`);
+    if (answer.leaves !== undefined) throw new SwitchError(`${where} is failing over already`);
     if (!sameAddress(answer.address, this.address))
       throw new SwitchError(`${where} names another primary, ${nameOf(answer.address)}`);
     const { downAfterMs } = answer;

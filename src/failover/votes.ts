@@ -6,8 +6,8 @@ export interface Answer {
   readonly address: PrimaryAddress;
   /** Sentinel's config-epoch: it grows with each switch. */
   readonly epoch: number;
-  /** Whether it is failing over away from `address` now. */
-  readonly leaving: boolean;
+  /** From which address it is failing over now. `address` is the same until the promotion. */
+  readonly leaves: PrimaryAddress | undefined;
   /** After this time without an answer it considers the primary down. */
   readonly downAfterMs: number;
   readonly askedAt: number;
@@ -65,7 +65,7 @@ export class Votes {
 
   /** Whether some Sentinel is failing over away from that address. */
   leaving(address: PrimaryAddress): boolean {
-    return this.answers.some((answer) => answer?.leaving && sameAddress(answer.address, address));
+    return this.answers.some((answer) => sameAddress(answer?.leaves, address));
   }
 
   /** When a majority was last asked and answered. */

@@ -28,7 +28,7 @@ import { ClientTroubles } from './client-troubles.js';
 import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
 import { allRules, commandTableOf, ruleSetOf, sameCommands, sameGlobs, scriptsOf } from './rules.js';
 import { entranceOptions } from './tls.js';
-import type { UpstreamNews } from './upstream.js';
+import { type UpstreamNews, upstreamNewsClock } from './upstream.js';
 
 export interface DataPlaneEvents {
   /** A connection to the server could not be made. */
@@ -157,10 +157,10 @@ export class DataPlane {
   }
 
   /** As the primary process says. */
-  follow({ state, address }: UpstreamNews): void {
+  follow({ state, address, at }: UpstreamNews): void {
     if (address !== undefined && !this.upstream.is(address)) this.moved(address);
     if (state === 'here') this.clients.resume();
-    else this.clients.pause();
+    else this.clients.pause(upstreamNewsClock() - at);
     if (state === 'gone') this.clients.primaryLost();
   }
 

@@ -16,11 +16,13 @@ import type { Reading } from '../memory/reading.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import type { FailoverSnapshot } from '../observe/snapshots/failover.js';
 import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { LoopLag } from './loop-lag.js';
 import type { Readiness } from './readiness.js';
 
 export interface FailoverParts {
   readonly service: {
-    pause(): Promise<boolean>;
+    /** `lateMs`: how long ago the sign may have come. */
+    pause(lateMs?: number): Promise<boolean>;
     moved(address: PrimaryAddress): void;
     resume(): void;
     gone(): void;
@@ -78,6 +80,7 @@ export class Failover {
   private was: PrimaryAddress | undefined;
   private pausedReason = '';
   private settled: Promise<boolean> = Promise.resolve(true);
+  private readonly lag = new LoopLag(() => performance.now());
   /** undefined: no switch can be planned, because there are no Sentinels. */
   readonly planned: PlannedSwitch | undefined;
 
@@ -139,13 +142,14 @@ export class Failover {
   }
 
   close(): void {
+    this.lag.close();
     this.planned?.close();
     this.whereabouts.close();
   }
 
   private paused(reason: string): void {
     this.pausedReason = reason;
-    this.settled = this.parts.service.pause();
+    this.settled = this.parts.service.pause(this.lag.ms);
     this.settled.catch(() => {});
     this.parts.log.debug({ reason }, 'clients wait: the primary may be about to change');
   }

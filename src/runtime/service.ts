@@ -57,7 +57,7 @@ export interface Service {
    * a moment. Resolves with true when that is over, and nothing more is acknowledged to clients; with false when a worker has
    * not confirmed it in time. Pauses, moves and their ends do nothing if the server's address is fixed.
    */
-  pause(): Promise<boolean>;
+  pause(lateMs?: number): Promise<boolean>;
   /** The primary has moved: cuts all connections to the old address; new ones lead to the new one. */
   moved(address: { readonly host: string; readonly port: number }): void;
   /** The pause is over. */

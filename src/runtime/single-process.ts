@@ -110,8 +110,8 @@ export class SingleProcess implements Service {
     this.plane.clients.serverGone();
   }
 
-  async pause(): Promise<boolean> {
-    this.plane.clients.pause();
+  async pause(lateMs = 0): Promise<boolean> {
+    this.plane.clients.pause(lateMs);
     await this.plane.clients.settled();
     return true;
   }

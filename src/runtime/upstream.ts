@@ -11,8 +11,15 @@ export interface UpstreamNews {
   /** Grows with each change. */
   readonly epoch: number;
   readonly state: 'here' | 'paused' | 'gone';
+  /** When the primary process should have learned of it, by upstreamNewsClock(). */
+  readonly at: number;
   /** undefined: as in the config. */
   readonly address: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** Milliseconds on a clock that all processes of a machine share. */
+export function upstreamNewsClock(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 /**

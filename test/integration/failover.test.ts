@@ -1,7 +1,9 @@
 // A primary behind real Sentinels that fails over under writers, through a proxy of each kind (both POOLS, one process and two
 // workers) at once: no acknowledged write is lost, and with command pooling a planned failover is not even seen.
+import { execFileSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type EventOutcome, FailoverLab, failoverOf } from '../support/failover-lab.js';
+import { type EventOutcome, FailoverLab, failoverOf, type Through } from '../support/failover-lab.js';
 import { POOLS, withProxy } from '../support/proxy.js';
 import { connectRaw, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -9,6 +11,17 @@ import { withSentinel } from '../support/sentinel.js';
 import { until } from '../support/wait.js';
 
 const name = ({ pool, workers }: { pool: string; workers: number }) => `${pool} pooling, workers ${workers}`;
+
+/** Begins a failover at the Sentinel at port $1, and 60 ms after the announcement gives a job at the server at port $2. */
+const LATE = `
+exec 3<>/dev/tcp/127.0.0.1/$1 4<>/dev/tcp/127.0.0.1/$1 5<>/dev/tcp/127.0.0.1/$2
+printf 'SUBSCRIBE +failover-state-send-slaveof-noone\r\n' >&3
+for i in 1 2 3 4 5 6; do read -r line <&3; done
+until printf 'SENTINEL FAILOVER mymaster\r\n' >&4; read -r line <&4; [[ $line == +OK* ]]; do sleep 0.2; done
+until read -r line <&3; [[ $line == slave* ]]; do :; done
+sleep 0.06
+printf 'LPUSH late one\r\n' >&5
+read -r line <&5`;
 
 function nothingLost(t: Test, { played }: EventOutcome): void {
   for (const each of played) {
@@ -33,6 +46,60 @@ t.test('no kind of failover loses an acknowledged write', async (t) => {
     for (const { pool, errors, reconnects } of outcome.played)
       if (pool === 'command')
         t.same({ errors, reconnects }, { errors: [], reconnects: 0 }, 'clients saw nothing');
+  });
+
+  await t.test('the promotion takes 5 s, and the Sentinel that leads it does not answer', async (t) => {
+    nothingLost(t, await lab.promotedLate(5000));
+  });
+
+  await t.test(
+    'a worker learns of the pause late: no reply that it reads then reaches a client',
+    async (t) => {
+      const { proxy } = lab.proxies.find(
+        ({ variant }) => variant.pool === 'session' && variant.workers > 1,
+      ) as Through;
+      const { workers } = (await proxy.admin('/api/workers')) as { workers: { pid: number }[] };
+      const primary = await lab.rig.settled();
+      const direct = await withRaw(t, primary);
+      const client = await withRaw(t, proxy.port);
+      void client.write('*3\r\n$5\r\nBLPOP\r\n$4\r\njobs\r\n$1\r\n0\r\n');
+      await until(async () => /cmd=blpop/.test(String(await direct.call('CLIENT', 'LIST'))));
+      for (const { pid } of workers) process.kill(pid, 'SIGSTOP');
+      try {
+        await until(() => lab.ask('failover'));
+        await until(async () => (await failoverOf(proxy)).state === 'paused');
+        await direct.call('LPUSH', 'jobs', 'one');
+        // Longer than replies may take that were under way.
+        await delay(60);
+      } finally {
+        for (const { pid } of workers) process.kill(pid, 'SIGCONT');
+      }
+      t.equal(
+        String(await client.readUntilClosed()),
+        '',
+        'the old primary gave the job, the new one may still have it',
+      );
+      await lab.rig.moved(primary);
+    },
+  );
+
+  await t.test('a process reads the announcement late: as little as a worker does', async (t) => {
+    const { proxy } = lab.proxies.find(
+      ({ variant }) => variant.pool === 'session' && variant.workers === 1,
+    ) as Through;
+    const primary = await lab.rig.settled();
+    const direct = await withRaw(t, primary);
+    const client = await withRaw(t, proxy.port);
+    void client.write('*3\r\n$5\r\nBLPOP\r\n$4\r\nlate\r\n$1\r\n0\r\n');
+    await until(async () => /cmd=blpop/.test(String(await direct.call('CLIENT', 'LIST'))));
+    // From before the announcement until after it this process, and the proxy in it, reads nothing.
+    execFileSync('bash', ['-c', LATE, 'late', String(lab.rig.sentinels[0]?.port), String(primary)]);
+    t.equal(
+      String(await client.readUntilClosed()),
+      '',
+      'the old primary gave the job, the new one may still have it',
+    );
+    await lab.rig.moved(primary);
   });
 
   await t.test('the primary freezes and wakes', async (t) => {

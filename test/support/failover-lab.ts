@@ -44,13 +44,15 @@ export interface EventOutcome {
   readonly played: readonly Played[];
 }
 
-interface Through {
+export interface Through {
   readonly variant: Variant;
   readonly proxy: TestProxy;
 }
 
 export class FailoverLab {
   private runs = 0;
+  /** Writers send nothing. */
+  private isStill = false;
 
   private constructor(
     readonly rig: SentinelRig,
@@ -120,18 +122,25 @@ export class FailoverLab {
   }
 
   /** Writes through all proxies while `event` happens, and looks for what was acknowledged on the primary afterwards. */
-  async play(event: (primary: number, died: () => void) => Promise<number>): Promise<EventOutcome> {
+  async play(
+    event: (primary: number, died: () => void, writers: readonly Writers[]) => Promise<number>,
+  ): Promise<EventOutcome> {
     const before = await this.rig.settled();
     const run = ++this.runs;
     const all = this.proxies.map(({ variant, proxy }, i) => ({
       variant,
       proxy,
-      writers: new Writers(this.writers, () => proxy.port, `r${run}:${i}`),
+      writers: new Writers(this.writers, () => (this.isStill ? undefined : proxy.port), `r${run}:${i}`),
     }));
     for (const { writers } of all) await writers.more(50);
-    await event(before, () => {
+    const died = () => {
       for (const { writers } of all) writers.died();
-    });
+    };
+    await event(
+      before,
+      died,
+      all.map(({ writers }) => writers),
+    );
     let primary = 0;
     for (const { proxy, writers } of all) {
       await until(
@@ -282,8 +291,45 @@ export class FailoverLab {
     });
   }
 
+  /**
+   * The replicas are frozen when one is to be promoted, and then the leading Sentinel, which waits for that. After so long all go on,
+   * and the promotion takes place. Nothing is written in between but through Spillway's pause, since what a frozen replica has not
+   * read yet is lost by Sentinel.
+   */
+  promotedLate(milliseconds: number): Promise<EventOutcome> {
+    return this.play(async (primary, _, writers) => {
+      const [leader] = this.rig.sentinels;
+      // Else a Sentinel that was frozen does nothing for 30 s.
+      await leader?.ask('debug', 'tilt-trigger', '60000');
+      const replicas = this.rig.servers.filter(({ port }) => port !== primary);
+      const signal = async (name: NodeJS.Signals) => {
+        for (const replica of replicas) await replica.kill(name);
+      };
+      this.isStill = true;
+      for (const each of writers) await each.still();
+      await this.rig.settled();
+      await until(
+        async () => {
+          await signal('SIGSTOP');
+          if (await this.ask('failover')) return true;
+          await signal('SIGCONT');
+          return false;
+        },
+        { ...PATIENCE, describe: 'Sentinel to fail over' },
+      );
+      for (const { proxy } of this.proxies)
+        await until(async () => (await failoverOf(proxy)).state === 'paused', PATIENCE);
+      leader?.signal('SIGSTOP');
+      this.isStill = false;
+      await delay(milliseconds);
+      leader?.signal('SIGCONT');
+      await signal('SIGCONT');
+      return this.rig.moved(primary);
+    });
+  }
+
   /** Whether Sentinel begins a failover. */
-  private async ask(word: string, sentinel = 0): Promise<boolean> {
+  async ask(word: string, sentinel = 0): Promise<boolean> {
     try {
       await this.rig.sentinels[sentinel]?.ask(word, SENTINEL_PRIMARY);
       return true;

@@ -135,13 +135,14 @@ export class SentinelRig {
   }
 }
 
-/** 0 of a server that cannot be asked. */
+/** How many replicas have all that the server at `port` has; 0 if it is no primary, or does not answer. */
 async function replicasInStep(port: number): Promise<number> {
   const redis = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
   redis.on('error', () => {});
   try {
     await redis.connect();
-    return (await redis.info('replication')).split('state=online').length - 1;
+    await redis.set('rig:in-step', 'v');
+    return await redis.wait(SERVERS - 1, 1000);
   } catch {
     return 0;
   } finally {
@@ -217,6 +218,7 @@ export class Writers {
   private readonly sockets = new Set<net.Socket>();
   private readonly running: Promise<void>[];
   private stopped = false;
+  private underWay = 0;
   private readonly diedAt: number[] = [];
 
   constructor(
@@ -247,6 +249,11 @@ export class Writers {
   async more(count = 100): Promise<void> {
     const enough = this.acknowledged.length + count;
     await until(() => this.acknowledged.length >= enough, { ...PATIENCE, describe: `${count} more writes` });
+  }
+
+  /** Resolves when no write is under way. */
+  async still(): Promise<void> {
+    await until(() => this.underWay === 0, { ...PATIENCE, describe: 'all writes to be answered' });
   }
 
   async stop(): Promise<void> {
@@ -309,7 +316,9 @@ export class Writers {
         continue;
       }
       const key = `${this.name}:${writer}:${i++}`;
+      this.underWay++;
       const reply = await answerTo(socket, `*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$1\r\nv\r\n`);
+      this.underWay--;
       if (reply === '+OK\r\n') {
         this.acknowledged.push({ writer, key, at: performance.now() });
         await delay(WRITER_PAUSE_MS);

@@ -27,7 +27,7 @@ import { type Capacity, handoverRoom, keptConnections, readRoom } from '../capac
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
 import { REFILL_INTERVAL_MS, type Service, type ServiceEvents } from '../service.js';
-import { endpointOf, type UpstreamNews } from '../upstream.js';
+import { endpointOf, type UpstreamNews, upstreamNewsClock } from '../upstream.js';
 import { HandoverQueue } from './handover-queue.js';
 import type { ToWorker } from './messages.js';
 import { Reports } from './reports.js';
@@ -147,9 +147,9 @@ export class WorkerPool implements Service {
     this.tellAll({ type: 'serverGone' });
   }
 
-  async pause(): Promise<boolean> {
+  async pause(lateMs = 0): Promise<boolean> {
     const workers = this.set.all;
-    const told = this.tellUpstream('paused');
+    const told = this.tellUpstream('paused', this.news?.address, lateMs);
     const { news } = this;
     await told;
     if (news === undefined) return true;
@@ -177,9 +177,13 @@ export class WorkerPool implements Service {
     return waiting;
   }
 
-  private async tellUpstream(state: UpstreamNews['state'], address = this.news?.address): Promise<void> {
+  private async tellUpstream(
+    state: UpstreamNews['state'],
+    address = this.news?.address,
+    lateMs = 0,
+  ): Promise<void> {
     if (this.upstream.following === undefined) return;
-    const news = { epoch: (this.news?.epoch ?? 0) + 1, state, address };
+    const news = { epoch: (this.news?.epoch ?? 0) + 1, state, address, at: upstreamNewsClock() - lateMs };
     this.news = news;
     const { pressure } = this;
     const goesOn = state === 'here' && pressure !== undefined;

@@ -8,6 +8,7 @@ import { AddedLatency, type Way } from '../added-latency.js';
 import { BulkTurns } from '../bulk-turns.js';
 import { slabs } from '../slabs.js';
 import { Turn } from '../turn.js';
+import type { Following } from '../upstream/following.js';
 import { SharedRoom } from '../upstream/shared-room.js';
 import { UnreadReplies } from '../upstream/unread-replies.js';
 import { UpstreamHealth } from '../upstream/upstream-health.js';
@@ -174,17 +175,24 @@ export class Clients {
 
   /**
    * The primary may be about to change: no new command goes up, replies still come, new clients wait. Only with
-   * `upstream.following`. May be called again.
+   * `upstream.following`. May be called again. `ageMs`: how long ago this process should have known.
    */
-  pause(): void {
+  pause(ageMs = 0): void {
     const { following } = this.options.upstream;
     if (following === undefined || following.isPaused) return;
     following.isPaused = true;
+    const leftMs = BEGUN_MS - ageMs;
+    if (leftMs <= 0) {
+      this.deafen(following);
+      return;
+    }
     for (const link of this.links) link.pause(false);
-    this.stopping = setTimeout(() => {
-      following.isDeaf = true;
-      for (const link of this.links) link.pause(true);
-    }, BEGUN_MS).unref();
+    this.stopping = setTimeout(() => this.deafen(following), leftMs).unref();
+  }
+
+  private deafen(following: Following): void {
+    following.isDeaf = true;
+    for (const link of this.links) link.pause(true);
   }
 
   /** Resolves when nothing that began before the pause is under way, or may go on any longer. */

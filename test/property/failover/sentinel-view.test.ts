@@ -1,5 +1,6 @@
 // Whatever several Sentinels say in whatever order, and whatever servers answer: there is one address; it changes only within
 // a pause, to what a majority named since the pause began, and whose server said since the last announcement that it is primary.
+// And no pause that a Sentinel announced ends at the old address before this Sentinel has had its say.
 import fc from 'fast-check';
 import t from 'tap';
 import type { Decision } from '../../../src/failover/decisions.js';
@@ -8,6 +9,9 @@ import { type PrimaryAddress, sameAddress } from '../../../src/failover/whereabo
 
 const SERVERS: readonly PrimaryAddress[] = [6380, 6381, 6382].map((port) => ({ host: 'h', port }));
 const PAUSE_MS = 10_000;
+/** For this time the Sentinel that announced a failover is waited for: when it is silent, and when it names another primary. */
+const SILENCE_LIMIT_MS = 20_000;
+const FOLLOW_LIMIT_MS = 5000;
 
 const sentinel = fc.nat(2);
 const server = fc.constantFrom(...SERVERS);
@@ -18,7 +22,7 @@ const step = fc.oneof(
     sentinel,
     server,
     epoch: fc.nat(4),
-    leaving: fc.boolean(),
+    leaves: fc.option(server, { nil: undefined }),
     late: fc.constantFrom(0, 0, 5, 500),
   }),
   fc.record({ do: fc.constant('agree' as const), server, epoch: fc.nat(4) }),
@@ -31,7 +35,7 @@ const step = fc.oneof(
   }),
   fc.record({ do: fc.constant('begun' as const), sentinel, from: server }),
   fc.record({ do: fc.constant('abort' as const), sentinel }),
-  fc.record({ do: fc.constant('silent' as const), sentinel }),
+  fc.record({ do: fc.constant('silent' as const), sentinel, isDead: fc.boolean() }),
   fc.record({ do: fc.constant('sign' as const) }),
   fc.record({ do: fc.constant('fence' as const), late: fc.constantFrom(0, 0, 30), primary: fc.boolean() }),
   fc.record({ do: fc.constant('stray' as const), server }),
@@ -58,16 +62,31 @@ function play(
       fencedAt: number;
       doubtAt: number;
       held: boolean;
+      /** The Sentinel that announced a failover away from the address may still complete it. */
+      open: boolean;
     },
   ) => void,
 ): SentinelView {
   let now = 10_000;
   const view = new SentinelView({ sentinels: 3, pauseMs: PAUSE_MS, resume: 'agreed', onMinority }, now);
   const claims: (Claim | undefined)[] = [undefined, undefined, undefined];
-  const known = { claims, since: now, fencedAt: 0, doubtAt: now, held: false };
+  const known = { claims, since: now, fencedAt: 0, doubtAt: now, held: false, open: false };
+  const dead = new Set<number>();
+  let announced: { readonly sentinel: number; readonly at: number } | undefined;
+  const isOpen = (): boolean => {
+    if (announced === undefined || dead.has(announced.sentinel)) return false;
+    const claim = claims[announced.sentinel];
+    const age = now - announced.at;
+    if (claim === undefined || claim.askedAt < announced.at) return age < SILENCE_LIMIT_MS;
+    return !sameAddress(claim.address, view.address) && age < FOLLOW_LIMIT_MS;
+  };
   const act = (decisions: readonly Decision[]): void => {
     for (const decision of decisions) {
-      if (decision.type === 'pause') known.since = known.doubtAt = now;
+      if (decision.type === 'pause') {
+        known.since = known.doubtAt = now;
+        announced = undefined;
+      }
+      known.open = isOpen();
       check(decision, known);
       if (decision.type === 'gone' || decision.type === 'resume') known.held = false;
     }
@@ -76,29 +95,39 @@ function play(
     sentinel: number,
     address: PrimaryAddress,
     epoch: number,
-    leaving: boolean,
+    leaves: PrimaryAddress | undefined,
     askedAt: number,
   ) => {
     claims[sentinel] = { address, askedAt };
-    act(view.answered(sentinel, { address, epoch, leaving, downAfterMs: 5000, askedAt }, now));
+    dead.delete(sentinel);
+    act(view.answered(sentinel, { address, epoch, leaves, downAfterMs: 5000, askedAt }, now));
   };
   for (const step of steps) {
     if (step.do === 'pass') {
       now += step.ms;
       act(view.tick(now));
     } else if (step.do === 'answer')
-      answer(step.sentinel, step.server, step.epoch, step.leaving, now - step.late);
-    else if (step.do === 'agree') for (const i of [0, 1, 2]) answer(i, step.server, step.epoch, false, now);
+      answer(step.sentinel, step.server, step.epoch, step.leaves, now - step.late);
+    else if (step.do === 'agree')
+      for (const i of [0, 1, 2]) answer(i, step.server, step.epoch, undefined, now);
     else if (step.do === 'event') {
       const { type, from, to } = step;
       const counts = !sameAddress(to, view.address);
       act(view.heard(step.sentinel, { type, from, address: to }, now));
       if (counts && type === 'promoting') known.doubtAt = now;
-    } else if (step.do === 'begun') act(view.heard(step.sentinel, { type: 'begun', from: step.from }, now));
-    else if (step.do === 'abort') act(view.heard(step.sentinel, { type: 'aborted' }, now));
-    else if (step.do === 'silent') {
+      if (counts && view.state !== 'here')
+        announced = sameAddress(from, view.address) ? { sentinel: step.sentinel, at: now } : undefined;
+    } else if (step.do === 'begun') {
+      act(view.heard(step.sentinel, { type: 'begun', from: step.from }, now));
+      if (sameAddress(step.from, view.address)) announced = { sentinel: step.sentinel, at: now };
+    } else if (step.do === 'abort') {
+      if (announced?.sentinel === step.sentinel) announced = undefined;
+      act(view.heard(step.sentinel, { type: 'aborted' }, now));
+    } else if (step.do === 'silent') {
+      if (step.isDead) dead.add(step.sentinel);
+      else dead.delete(step.sentinel);
       claims[step.sentinel] = undefined;
-      act(view.silent(step.sentinel, now));
+      act(view.silent(step.sentinel, step.isDead, now));
     } else if (step.do === 'hold') {
       known.held ||= view.state === 'here';
       act(view.hold('a planned switch', now));
@@ -139,7 +168,7 @@ t.test('the address changes only within a pause, by a majority and the word of t
       let state = 'gone';
       let address: PrimaryAddress | undefined;
       let blind = false;
-      play(steps, onMinority, (decision, { claims, since, fencedAt, doubtAt, held }) => {
+      play(steps, onMinority, (decision, { claims, since, fencedAt, doubtAt, held, open }) => {
         if (decision.type === 'pause') {
           if (state !== 'here') throw new Error(`pause when ${state}`);
           state = 'paused';
@@ -150,6 +179,8 @@ t.test('the address changes only within a pause, by a majority and the word of t
         else if (decision.type === 'resume') {
           if (state === 'here') throw new Error('resumed twice');
           if (decision.moved === sameAddress(decision.address, address)) throw new Error('moved is wrong');
+          if (open && !decision.moved)
+            throw new Error('back at the old address, and the announced failover may go on');
           if (held && !decision.moved) throw new Error('a held pause ended at the same address');
           if (fencedAt < doubtAt) throw new Error('an old word of the server counted');
           const agreed = hasMajority(claims, decision.address, state === 'paused' ? since : 0);

@@ -13,7 +13,10 @@ const OPTIONS: ViewOptions = { sentinels: 3, pauseMs: 10_000, resume: 'agreed', 
 
 interface Said {
   readonly epoch?: number;
+  /** It is failing over away from the address that it names. */
   readonly leaving?: boolean;
+  /** It is failing over away from this one. */
+  readonly leaves?: PrimaryAddress;
 }
 
 /** A view with a clock that the test moves. */
@@ -26,8 +29,12 @@ class Lab {
     this.view = new SentinelView({ ...OPTIONS, ...options }, this.now);
   }
 
-  says(sentinel: number, address: PrimaryAddress, { epoch = 1, leaving = false }: Said = {}): void {
-    const answer = { address, epoch, leaving, downAfterMs: 1000, askedAt: this.now };
+  says(
+    sentinel: number,
+    address: PrimaryAddress,
+    { epoch = 1, leaving = false, leaves = leaving ? address : undefined }: Said = {},
+  ): void {
+    const answer = { address, epoch, leaves, downAfterMs: 1000, askedAt: this.now };
     this.decisions.push(...this.view.answered(sentinel, answer, this.now));
   }
 
@@ -45,6 +52,10 @@ class Lab {
 
   begun(sentinel: number, from: PrimaryAddress): void {
     this.decisions.push(...this.view.heard(sentinel, { type: 'begun', from }, this.now));
+  }
+
+  silent(sentinel: number, isDead = false): void {
+    this.decisions.push(...this.view.silent(sentinel, isDead, this.now));
   }
 
   fence(address: PrimaryAddress, trouble?: string): void {
@@ -155,7 +166,7 @@ test('"promoted": it resumes when the candidate says that it is primary, and sta
 test('the leader crashes after the promotion: back to the old primary, by majority, after 3 s', async (t) => {
   const lab = atA();
   lab.promoting(0, A, B);
-  lab.decisions.push(...lab.view.silent(0, lab.now));
+  lab.silent(0, true);
   lab.pass(500);
   for (const sentinel of [1, 2]) lab.says(sentinel, A);
   t.equal(lab.toFence, undefined, 'the switch may still come');
@@ -165,6 +176,60 @@ test('the leader crashes after the promotion: back to the old primary, by majori
   t.match(lab.take(), [{ type: 'pause' }, { type: 'resume', address: A, moved: false, pausedMs: 3000 }]);
   lab.promoting(1, A, B);
   t.match(lab.take(), [{ type: 'pause' }], 'the next failover to the same replica counts');
+});
+
+test('a leader that is only slow may complete the failover: no way back until it says that it has not, or for 20 s', async (t) => {
+  for (const [what, end] of [
+    ['it says so', (lab: Lab) => lab.says(0, A)],
+    ['it is dead', (lab: Lab) => lab.silent(0, true)],
+    ['20 s have passed', (lab: Lab) => lab.pass(16_000)],
+  ] as const) {
+    const lab = atA({ pauseMs: 60_000 });
+    lab.promoting(0, A, B);
+    lab.silent(0);
+    lab.pass(4000);
+    for (const sentinel of [1, 2]) lab.says(sentinel, A);
+    t.equal(lab.toFence, undefined, 'silent');
+    end(lab);
+    for (const sentinel of [1, 2]) lab.says(sentinel, A);
+    t.same(lab.toFence, A, what);
+  }
+});
+
+test('a Sentinel was silent and its messages were lost: its answer tells of the promotion', async (t) => {
+  const lab = atA({ pauseMs: 60_000 });
+  lab.says(0, B, { epoch: 2, leaves: A });
+  t.match(lab.take(), [{ type: 'pause', reason: 'a Sentinel has switched to 10.0.0.1:6381' }], 'all of them');
+  lab.fence(B);
+  lab.pass(10_000);
+  for (const sentinel of [1, 2]) lab.says(sentinel, A);
+  t.equal(lab.toFence, undefined, 'it goes on with the other replicas');
+  lab.says(0, B, { epoch: 2 });
+  lab.says(1, B, { epoch: 2 });
+  t.same(lab.toFence, B);
+
+  const late = atA({ pauseMs: 60_000 });
+  late.promoting(0, A, B);
+  late.silent(0);
+  late.pass(4900);
+  late.says(0, B, { epoch: 2 });
+  late.pass(4900);
+  for (const sentinel of [1, 2]) late.says(sentinel, A);
+  t.equal(late.toFence, undefined, 'the last one: the others have 5 s from its answer on');
+  late.pass(200);
+  t.same(late.toFence, A);
+});
+
+test('the only Sentinel that lives announces a failover and is slow: no way back to the old primary meanwhile', async (t) => {
+  const lab = atA({ pauseMs: 60_000 });
+  for (const sentinel of [0, 1]) lab.silent(sentinel, true);
+  lab.promoting(2, A, B);
+  lab.pass(11_000);
+  lab.silent(2);
+  t.not(lab.view.blind, null);
+  t.equal(lab.toFence, undefined);
+  lab.says(2, B, { epoch: 2 });
+  t.same(lab.toFence, B);
 });
 
 test('a Sentinel that gave the failover up ends the wait; another one does not', async (t) => {
@@ -225,7 +290,7 @@ test('a missed event is found by asking', async (t) => {
   const lab = atA();
   lab.says(0, B, { epoch: 2 });
   t.same(lab.take(), []);
-  const answer = { address: B, epoch: 2, leaving: false, downAfterMs: 1000, askedAt: lab.now };
+  const answer = { address: B, epoch: 2, leaves: undefined, downAfterMs: 1000, askedAt: lab.now };
   lab.pass(1);
   lab.decisions.push(...lab.view.answered(1, answer, lab.now));
   t.match(lab.take(), [{ type: 'pause', reason: 'the Sentinels name another primary, 10.0.0.1:6381' }]);
@@ -244,7 +309,7 @@ test('a Sentinel that lies: its answers pause nobody, its switch pauses once', a
   lab.says(2, C, { epoch: 99 });
   lab.fence(C);
   t.match(lab.take(), [{ type: 'pause' }]);
-  lab.pass(3000);
+  lab.pass(5000);
   for (const sentinel of [0, 1]) lab.says(sentinel, A);
   lab.fence(A);
   lab.switched(2, A, C);
@@ -311,7 +376,7 @@ test('too few Sentinels: it warns; a switch of the one that is left counts', asy
 
 test('no Sentinel at all: a primary that comes back is used', async (t) => {
   const lab = atA();
-  for (const sentinel of [0, 1, 2]) lab.view.silent(sentinel, lab.now);
+  for (const sentinel of [0, 1, 2]) lab.silent(sentinel);
   lab.pass(10_000);
   lab.view.sign('refused', lab.now);
   lab.pass(50);

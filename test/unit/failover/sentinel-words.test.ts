@@ -41,10 +41,10 @@ test('an answer: where, since which epoch, and whether it is being left', async 
     ...['down-after-milliseconds', '1000', 'config-epoch', '7'],
   ];
   const at = (address: readonly string[], flags = 'master') => answerOf(master(flags), address, {});
-  const known = { address: A, epoch: 7, leaving: false, downAfterMs: 1000 };
+  const known = { address: A, epoch: 7, leaves: undefined, downAfterMs: 1000 };
   t.same(at(['10.0.0.1', '6379']), known);
-  t.same(at(['10.0.0.1', '6379'], 'master,failover_in_progress'), { ...known, leaving: true });
-  t.same(at(['10.0.0.2', '6380'], 'master,failover_in_progress'), { ...known, address: B });
+  t.same(at(['10.0.0.1', '6379'], 'master,failover_in_progress'), { ...known, leaves: A });
+  t.same(at(['10.0.0.2', '6380'], 'master,failover_in_progress'), { ...known, address: B, leaves: A });
   t.equal(at([]), undefined);
   t.equal(answerOf(master('master'), null, {}), undefined, 'it does not know the name');
   t.equal(answerOf('OK', ['10.0.0.1', '6379'], {}), undefined);
