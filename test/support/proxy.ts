@@ -5,6 +5,7 @@ import { configSchema } from '../../src/config/schema.js';
 import { type ProxyParts, type StartedProxy, startProxy } from '../../src/runtime/proxy.js';
 import { type AskAdmin, adminAt, type PostAdmin, postAt } from './ask-admin.js';
 import type { TestScope } from './redis.js';
+import { SENTINEL_PRIMARY, withSentinel } from './sentinel.js';
 
 export interface ProxyOptions {
   /** The Redis in front of which it stands. */
@@ -38,6 +39,17 @@ export const POOLS = ['session', 'command'] as const;
 /** How many worker processes the tests' proxies have that do not say themselves. */
 export const WORKERS = Number(process.env.SPILLWAY_WORKERS ?? 1);
 
+/** Said for a run by hand: the proxies find their servers by a Sentinel, as the conformance files pass it. */
+export const BY_SENTINEL = process.env.SPILLWAY_FOLLOWED === 'sentinel';
+
+/** A Sentinel that watches the server of this URL; where it would need a login, or there is none, the URL itself. */
+async function bySentinel(t: TestScope, url: string): Promise<string> {
+  const port = /^redis:\/\/127\.0\.0\.1:(\d+)$/.exec(url)?.[1];
+  if (port === undefined) return url;
+  const sentinel = await withSentinel(t, Number(port));
+  return `redis-sentinel://127.0.0.1:${sentinel.port}/${SENTINEL_PRIMARY}`;
+}
+
 /** Starts a proxy on free ports; it is closed without grace when `t` ends. */
 export async function withProxy(
   t: TestScope,
@@ -48,6 +60,7 @@ export async function withProxy(
     pool: POOL,
     ...(config.upstream as object | undefined),
   };
+  if (BY_SENTINEL) upstream.url = await bySentinel(t, upstream.url);
   const compile = (changes: Record<string, unknown> = {}) =>
     compileConfig(
       configSchema.parse({
