@@ -116,3 +116,21 @@ t.test('at most 1,000 questions whether a key was read at a time, and 10 in a mi
   await due(...many);
   t.equal(asked.length, 2200);
 });
+
+t.test(
+  'of a rule of which hardly any key was read, one key in eight is asked about, unless all are to be',
+  async (t) => {
+    for (const asksAll of [false, true]) {
+      const { due, asked, state } = lab(() => 60, { asksAll });
+      const some = Array.from({ length: 1000 }, (_, i) => [`k${i}`, 5, 50_000] as const);
+      for (let i = 0; i < 3; i++) {
+        await due(...some);
+        await due(...some.slice(0, 1));
+        state.now += 1000;
+      }
+      const before = asked.length;
+      t.equal((await due(...some)).length, 1000);
+      t.equal(asked.length - before, asksAll ? 1000 : 125);
+    }
+  },
+);
