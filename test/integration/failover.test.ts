@@ -156,6 +156,10 @@ t.test('no primary at the start, and none when a pause runs out', async (t) => {
     await until(async () => (await ready(proxy)).status === 200);
     const client = await withRaw(t, proxy.port);
     t.equal(String(await client.call('SET', 'k', 'v')), '+OK\r\n');
+    const halfClosed = await withRaw(t, proxy.port);
+    void halfClosed.write(Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\nk\r\n'));
+    halfClosed.end();
+    t.equal(String(await halfClosed.readUntilClosed()), '$1\r\nv\r\n', 'who sends no more gets its reply');
   }
 
   const clients = await Promise.all(proxies.map(({ port }) => withRaw(t, port)));

@@ -198,7 +198,9 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
   clientEnded(): void {
     if (this.isDrained) this.close();
     if (this.isOver) return;
-    this.session.clientEnded();
+    // While its connection is only being made, what it has sent goes up once that is there.
+    const { following } = this.options.upstream;
+    if (!this.upstream.isComing || following?.isPaused === true) this.session.clientEnded();
     this.flush();
     if (!this.isOver) this.events.clientEnded(this);
   }
