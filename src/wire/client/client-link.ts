@@ -116,7 +116,9 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
 
   /** Accepts no new command for now; with `all`, nothing more goes up. */
   pause(all: boolean): void {
-    if (!this.isOver) this.session.pause(all);
+    if (this.isOver) return;
+    this.session.pause(all);
+    if (this.client.hasEnded && this.upstream.isComing) this.session.clientEnded();
   }
 
   /** The pause is over. */
