@@ -8,7 +8,7 @@ export type SentinelEvent =
       readonly from: PrimaryAddress;
       readonly address: PrimaryAddress;
     }
-  /** By its answers, of a Sentinel that announces nothing: it fails over away from `from`. */
+  /** It fails over away from `from`. */
   | { readonly type: 'begun'; readonly from: PrimaryAddress }
   | { readonly type: 'aborted' };
 

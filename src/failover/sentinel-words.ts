@@ -8,6 +8,8 @@ import type { Answer } from './votes.js';
 import type { PrimaryAddress } from './whereabouts.js';
 
 const PROMOTING: ReadonlySet<string> = new Set(['+failover-state-send-slaveof-noone', '+promoted-slave']);
+/** One step of the failover before the promotion, 60 to 160 ms. */
+const BEGUN = '+failover-state-select-slave';
 const SWITCHED = '+switch-master';
 const ABORTED: ReadonlySet<string> = new Set([
   '-failover-abort-not-elected',
@@ -16,7 +18,7 @@ const ABORTED: ReadonlySet<string> = new Set([
 ]);
 
 /** The channels to subscribe to. */
-export const CHANNELS: readonly string[] = [...PROMOTING, SWITCHED, ...ABORTED];
+export const CHANNELS: readonly string[] = [BEGUN, ...PROMOTING, SWITCHED, ...ABORTED];
 
 export function eventOf(
   channel: string,
@@ -30,6 +32,11 @@ export function eventOf(
     return at === '@' && name === primary
       ? moving('promoting', addressOf(fromIp, fromPort, map), addressOf(ip, port, map))
       : undefined;
+  }
+  if (channel === BEGUN) {
+    const [, name, ip, port] = words;
+    const from = name === primary ? addressOf(ip, port, map) : undefined;
+    return from && { type: 'begun', from };
   }
   if (channel === SWITCHED) {
     const [name, fromIp, fromPort, ip, port] = words;

@@ -24,7 +24,7 @@ import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './lin
 const TRIM_MS = 1000;
 /**
  * What began before a pause may continue for this time: an open transaction up to its EXEC, and replies that are due. Sentinel
- * promotes 55 ms after it says so at the earliest.
+ * promotes some 120 ms after it begins to choose a replica, and 55 ms after it has chosen.
  */
 const BEGUN_MS = 50;
 /** Between two looks whether anything is still under way. */

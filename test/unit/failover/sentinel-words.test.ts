@@ -10,6 +10,7 @@ const [A, B] = [
 
 test('messages about this primary; not about others, and not what cannot be read', async (t) => {
   const slave = 'slave 10.0.0.2:6380 10.0.0.2 6380 @ mymaster 10.0.0.1 6379';
+  t.same(event('+failover-state-select-slave', 'master mymaster 10.0.0.1 6379'), { type: 'begun', from: A });
   const promoting = { type: 'promoting', from: A, address: B };
   t.same(event('+failover-state-send-slaveof-noone', slave), promoting);
   t.same(event('+promoted-slave', slave), promoting);
@@ -18,6 +19,8 @@ test('messages about this primary; not about others, and not what cannot be read
   for (const [channel, message] of [
     ['+failover-state-send-slaveof-noone', slave.replace('mymaster', 'other')],
     ['+failover-state-send-slaveof-noone', 'master mymaster 10.0.0.1 6379'],
+    ['+failover-state-select-slave', 'master other 10.0.0.1 6379'],
+    ['+failover-state-select-slave', 'master mymaster 10.0.0.1'],
     ['+switch-master', 'other 10.0.0.1 6379 10.0.0.2 6380'],
     ['+switch-master', 'mymaster 10.0.0.1 6379 10.0.0.2 0'],
     ['+switch-master', 'mymaster 10.0.0.1 6379'],
