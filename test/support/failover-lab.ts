@@ -308,6 +308,7 @@ export class FailoverLab {
       this.isStill = true;
       for (const each of writers) await each.still();
       await this.rig.settled();
+      const waits = await leader?.hears('+failover-state-wait-promotion');
       await until(
         async () => {
           await signal('SIGSTOP');
@@ -317,6 +318,7 @@ export class FailoverLab {
         },
         { ...PATIENCE, describe: 'Sentinel to fail over' },
       );
+      await waits?.said;
       for (const { proxy } of this.proxies)
         await until(async () => (await failoverOf(proxy)).state === 'paused', PATIENCE);
       leader?.signal('SIGSTOP');

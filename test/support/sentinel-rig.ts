@@ -1,5 +1,6 @@
 // A primary, two replicas and three Sentinels that take a server for down after a second; and writers that look for each write
 // that was acknowledged, at the end, on the server that is primary then.
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
@@ -33,6 +34,8 @@ export interface RigOptions {
 export interface SentinelProcess {
   readonly port: number;
   ask(...words: string[]): Promise<unknown>;
+  /** Resolves once it listens, with what resolves when the Sentinel says something on this channel. */
+  hears(channel: string): Promise<{ readonly said: Promise<unknown> }>;
   signal(signal: NodeJS.Signals): void;
 }
 
@@ -178,9 +181,10 @@ async function withRigSentinel(
   const launched: Launched = await launchSentinel(binary, file, folder, port);
   const login = password === undefined ? {} : { password };
   const asked = new Redis({ host: '127.0.0.1', port, ...login, protocol: 2, retryStrategy: () => 100 });
-  asked.on('error', () => {});
+  const told = new Redis({ host: '127.0.0.1', port, protocol: 2, retryStrategy: () => 100 });
+  for (const redis of [asked, told]) redis.on('error', () => {});
   t.teardown(async () => {
-    asked.disconnect();
+    for (const redis of [asked, told]) redis.disconnect();
     launched.child.kill('SIGCONT');
     await endServer(launched);
     await rm(folder, { recursive: true, force: true });
@@ -188,6 +192,10 @@ async function withRigSentinel(
   return {
     port,
     ask: (...words) => asked.call('sentinel', ...words),
+    hears: async (channel) => {
+      await told.subscribe(channel);
+      return { said: once(told, 'message') };
+    },
     signal: (signal) => {
       launched.child.kill(signal);
     },
