@@ -53,6 +53,15 @@ export const REST: readonly string[] = [
   'tools/sweep-job.test.ts',
   'integration/alerts.test.ts',
   'integration/own-ttls.test.ts',
+  'tools/sweep.test.ts',
+  'conformance/clients/redis-py.test.ts',
+  'integration/pooling-readers.test.ts',
+  'integration/rehearsal.test.ts',
+  'integration/sentinel-endpoint.test.ts',
+  'integration/service-state.test.ts',
+  'integration/keep-alive.test.ts',
+  'tools/doctor-policy.test.ts',
+  'tools/doctor-compact.test.ts',
   'integration/cluster-recipes.test.ts',
   'integration/upstream-kind.test.ts',
   'integration/proxy-count.test.ts',
@@ -84,7 +93,6 @@ export const REST: readonly string[] = [
 
 /** Run by `npm test` with command pooling, too: with session pooling, these go through every part of the proxy. */
 export const POOLED_IN_FAST: readonly string[] = [
-  'conformance/pipelines.test.ts',
   'integration/framing.test.ts',
   'robustness/bounds-refusals.test.ts',
 ];
