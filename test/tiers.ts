@@ -54,6 +54,7 @@ export const REST: readonly string[] = [
   'integration/alerts.test.ts',
   'integration/own-ttls.test.ts',
   'tools/sweep.test.ts',
+  'conformance/clients/ioredis.test.ts',
   'conformance/clients/redis-py.test.ts',
   'integration/pooling-readers.test.ts',
   'integration/rehearsal.test.ts',
