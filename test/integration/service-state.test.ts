@@ -84,7 +84,7 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
     text: /the old one stays in use: mdoe: is not a setting here/,
     also: [{ state: 'observing', since }],
   });
-  t.match(await stats(), /^state: CONFIG-ERROR.*\n {3}also: OBSERVING for /);
+  t.match(await stats(), /^state: CONFIG-ERROR.*\n {3}also: OBSERVING(: | for )/);
   t.match(await ready(), { ready: true, state: 'config-error' });
 
   await redis.stop();

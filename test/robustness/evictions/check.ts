@@ -197,9 +197,10 @@ export class EvictionsCheck {
     return Number(/used_memory:(\d+)/.exec(String(await this.direct.call('INFO', 'memory')))?.[1]);
   }
 
-  /** Until evictions are near. */
+  /** Until evictions are near, or have begun: then memory need not rise further. */
   private async fill(): Promise<void> {
-    while ((await this.used()) < NEAR * LIMIT) await this.batch();
+    const { evicted } = this.tally;
+    while (this.tally.evicted === evicted && (await this.used()) < NEAR * LIMIT) await this.batch();
   }
 
   /** One pipeline of one client. */
