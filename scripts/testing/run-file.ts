@@ -30,6 +30,8 @@ export interface FileStart {
   /** Names it in the report and in the file that keeps its output. */
   readonly label: string;
   readonly env: Readonly<Record<string, string>>;
+  /** It has failed before: what it printed then is kept. */
+  readonly again?: boolean;
   /** Ends the test. */
   readonly signal?: AbortSignal;
   /** How long what it has started may take to end behind it. */
@@ -66,11 +68,12 @@ export async function runFile({
   script,
   label,
   env,
+  again = false,
   signal,
   leaveMs = LEAVE_MS,
 }: FileStart): Promise<Outcome> {
   const mark = `${process.pid}-${++started}`;
-  const output = outputFile(root, label);
+  const output = outputFile(root, again ? `${label} again` : label);
   const began = performance.now();
   // tap names a test's folder by file and arguments: two variants of a file at the same time must not share it.
   const child = spawn(process.execPath, ['--import', SOURCE_MAPS, script, `run${started}`], {

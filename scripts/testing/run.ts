@@ -23,8 +23,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `unsteady`: what failed in the file's first run; it passed in its second. */
-export type Result = Outcome & { readonly unsteady?: readonly Failure[] };
+/** `unsteady`: the file's first run, which failed; its second passed. */
+export type Result = Outcome & { readonly unsteady?: Outcome };
 
 /** Resolves with the outcomes, in the order of the runs, once the last file has ended. */
 export async function runAll(runs: readonly TestRun[], options: RunOptions): Promise<Result[]> {
@@ -33,15 +33,16 @@ export async function runAll(runs: readonly TestRun[], options: RunOptions): Pro
     const lane = async (): Promise<void> => {
       for (let run = queue.shift(); run !== undefined; run = queue.shift()) {
         if (options.signal?.aborted) return;
+        const before = outcomes.get(run);
         const outcome = await runFile({
           root: options.root,
           script: options.compiled(run.file),
           label: run.variant === '' ? run.file : `${run.file} (${run.variant})`,
           env: run.env,
+          again: before !== undefined,
           ...(options.signal && { signal: options.signal }),
         });
-        const before = outcomes.get(run)?.failures ?? [];
-        const isUnsteady = before.length > 0 && outcome.failures.length === 0;
+        const isUnsteady = before !== undefined && outcome.failures.length === 0;
         outcomes.set(run, isUnsteady ? { ...outcome, unsteady: before } : outcome);
         print(outcome, options.root);
       }
@@ -81,11 +82,11 @@ export function summarize(outcomes: readonly Result[], { short = false } = {}): 
       `too long for npm test, over ${LONGEST_CPU_S} s of CPU time: ${label}; see CONTRIBUTING.md, Tests`,
     );
   }
-  for (const { label, passed, failures, skipped, unsteady = [], output } of outcomes) {
+  for (const { label, passed, failures, skipped, unsteady, output } of outcomes) {
     if (passed === 0 && failures.length === 0) console.log(`not run: ${label}: ${skipped.join('; ')}`);
-    if (unsteady.length > 0)
+    if (unsteady !== undefined)
       console.log(
-        `unsteady: ${label}: ${unsteady.length} failed at first, none by itself: ${unsteady[0].name}`,
+        `unsteady: ${label}: ${unsteady.failures.length} failed at first, none by itself: ${unsteady.failures[0]?.name}; all that it printed: ${unsteady.output}`,
       );
     if (failures.length > 0)
       console.log(`failed: ${label}, ${failures.length}; all that it printed: ${output}`);
