@@ -168,7 +168,10 @@ export class FailoverLab {
   }
 
   planned(): Promise<EventOutcome> {
-    return this.play(() => this.rig.failover());
+    return this.play(async (primary) => {
+      await this.failOver();
+      return this.rig.moved(primary);
+    });
   }
 
   /** `spillway failover`, by one of the proxies: a number of `proxies`. */
@@ -234,8 +237,9 @@ export class FailoverLab {
 
   /** Two SENTINEL FAILOVERs, the second as soon as Sentinel takes it. */
   twice(): Promise<EventOutcome> {
-    return this.play(async () => {
-      await this.rig.failover();
+    return this.play(async (primary) => {
+      await this.failOver();
+      await this.rig.moved(primary);
       const again = await this.rig.primaryBy(1);
       await until(() => this.ask('failover'), { ...PATIENCE, describe: 'Sentinel to take a second one' });
       return this.rig.moved(again);
@@ -247,7 +251,7 @@ export class FailoverLab {
     let dead = 0;
     const outcome = await this.play(async (primary, died) => {
       dead = primary;
-      await this.ask('failover');
+      await this.failOver();
       await until(
         async () => {
           const states = await Promise.all(this.proxies.map(({ proxy }) => failoverOf(proxy)));
@@ -266,7 +270,7 @@ export class FailoverLab {
   /** A worker of each proxy that has workers is killed while clients wait for a planned failover. */
   workerKilled(): Promise<EventOutcome> {
     return this.play(async (primary) => {
-      await this.ask('failover');
+      await this.failOver();
       for (const { variant, proxy } of this.proxies) {
         if (variant.workers === 1) continue;
         await until(async () => (await failoverOf(proxy)).state === 'paused', {
@@ -330,6 +334,10 @@ export class FailoverLab {
     });
   }
 
+  private async failOver(): Promise<void> {
+    await until(() => this.ask('failover'), { ...PATIENCE, describe: 'Sentinel to fail over' });
+  }
+
   /** Whether Sentinel begins a failover. */
   async ask(word: string, sentinel = 0): Promise<boolean> {
     try {
@@ -356,7 +364,7 @@ export class FailoverLab {
   leaderCrashed(): Promise<EventOutcome> {
     return this.play(async (primary) => {
       await this.rig.sentinels[0]?.ask('simulate-failure', 'crash-after-promotion');
-      await this.rig.sentinels[0]?.ask('failover', SENTINEL_PRIMARY);
+      await this.failOver();
       await until(
         async () => {
           const states = await Promise.all(this.proxies.map(({ proxy }) => failoverOf(proxy)));

@@ -181,7 +181,7 @@ async function withRigSentinel(
   const launched: Launched = await launchSentinel(binary, file, folder, port);
   const login = password === undefined ? {} : { password };
   const asked = new Redis({ host: '127.0.0.1', port, ...login, protocol: 2, retryStrategy: () => 100 });
-  const told = new Redis({ host: '127.0.0.1', port, protocol: 2, retryStrategy: () => 100 });
+  const told = new Redis({ host: '127.0.0.1', port, ...login, protocol: 2, retryStrategy: () => 100 });
   for (const redis of [asked, told]) redis.on('error', () => {});
   t.teardown(async () => {
     for (const redis of [asked, told]) redis.disconnect();
