@@ -36,7 +36,7 @@ const LABS: readonly {
       ['two failovers', (lab) => lab.twice()],
       ['a worker killed during a failover', (lab) => lab.workerKilled()],
       ['kill -9', (lab) => lab.killed()],
-      ['promoted late, by a Sentinel that was silent', (lab) => lab.promotedLate(5000)],
+      ['promoted late by a Sentinel that was silent', (lab) => lab.promotedLate(5000)],
       ['killed during a planned pause', (lab) => lab.killedMeanwhile()],
       ['crash after promotion', (lab) => lab.leaderCrashed()],
       ['one of three Sentinels dead', (lab) => lab.withSentinels(2)],
