@@ -16,15 +16,12 @@ import { type Decision, type FenceResult, type SentinelEvent, SIGNS, type ViewOp
 import { type Answer, type Vote, Votes } from './votes.js';
 import { nameOf, type PrimaryAddress, type Sign, sameAddress } from './whereabouts.js';
 
-/**
- * An announced failover that brings no switch within this time is over, and the Sentinels' answers count again: if the Sentinel that
- * announced it does not say more;
- */
+/** An announced failover that brings no switch within this time is over: then the Sentinels' answers count again. */
 const SWITCH_LIMIT_MS = 3000;
-/** if it names another primary: the others hear of that every 2 s (sentinel.c, sentinel_publish_period); */
+/** The same while the Sentinel that announced it names another primary: the others hear of that every 2 s (sentinel_publish_period). */
 const FOLLOW_LIMIT_MS = 5000;
 /**
- * and if it is silent: it may go on. The others take back a replica that only one of them promoted after 8 s, once they have asked it,
+ * The same while that Sentinel is silent, since it may go on. The others take back a replica that only one of them promoted after 8 s, once they have asked it,
  * which they do every 10 s (sentinel.c, sentinelRefreshInstanceInfo()).
  */
 const SILENCE_LIMIT_MS = 20_000;

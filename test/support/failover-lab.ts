@@ -136,11 +136,14 @@ export class FailoverLab {
     const died = () => {
       for (const { writers } of all) writers.died();
     };
-    await event(
-      before,
-      died,
-      all.map(({ writers }) => writers),
-    );
+    const writers = all.map(({ writers }) => writers);
+    try {
+      await event(before, died, writers);
+    } catch (error) {
+      // Else they write on for ever.
+      await Promise.all(writers.map((each) => each.stop()));
+      throw error;
+    }
     let primary = 0;
     for (const { proxy, writers } of all) {
       await until(
